@@ -1,0 +1,35 @@
+# Warnings are errors; hardening as docs/SECURITY.md states it.
+add_library(cella_flags INTERFACE)
+target_include_directories(cella_flags INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_definitions(cella_flags INTERFACE _GNU_SOURCE
+  CELLA_VERSION="${PROJECT_VERSION}"
+  CELLA_LIBEXECDIR="${CMAKE_INSTALL_FULL_LIBEXECDIR}/cella"
+  CELLA_DATADIR="${CMAKE_INSTALL_FULL_DATADIR}/cella")
+target_compile_options(cella_flags INTERFACE
+  -Wall -Wextra -Werror -Wshadow -Wconversion -Wformat=2 -Wvla -Wmissing-prototypes
+  -Wstrict-prototypes -Wold-style-definition -Wundef -Wpointer-arith -Wwrite-strings
+  -fstack-protector-strong -fstack-clash-protection -fcf-protection -fno-common)
+target_link_options(cella_flags INTERFACE -Wl,-z,relro,-z,now -Wl,--as-needed)
+
+set(CELLA_SANITIZE "" CACHE STRING "sanitizers, e.g. address,undefined")
+# Only for the negative controls of the tests (base/defence.h).
+option(CELLA_TEST_SWITCHES "let tests take single defences away" OFF)
+if(CELLA_TEST_SWITCHES)
+  target_compile_definitions(cella_flags INTERFACE CELLA_TEST_SWITCHES)
+endif()
+option(CELLA_COVERAGE "gcov instrumentation" OFF)
+option(CELLA_GCC_ANALYZER "gcc -fanalyzer" OFF)
+if(CELLA_SANITIZE)
+  target_compile_options(cella_flags INTERFACE -fsanitize=${CELLA_SANITIZE} -fno-omit-frame-pointer
+    -fno-sanitize-recover=all)
+  target_link_options(cella_flags INTERFACE -fsanitize=${CELLA_SANITIZE})
+elseif(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+  target_compile_options(cella_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+endif()
+if(CELLA_COVERAGE)
+  target_compile_options(cella_flags INTERFACE --coverage -O0)
+  target_link_options(cella_flags INTERFACE --coverage)
+endif()
+if(CELLA_GCC_ANALYZER)
+  target_compile_options(cella_flags INTERFACE -fanalyzer)
+endif()

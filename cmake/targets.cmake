@@ -1,0 +1,30 @@
+# cella_library(NAME SOURCES... [LINK libs...] [PRIVATE_LINK libs...]): one static library per folder,
+# plus one object per header that proves that the header compiles alone.
+function(cella_library name)
+  cmake_parse_arguments(A "" "" "LINK;PRIVATE_LINK" ${ARGN})
+  add_library(${name} STATIC ${A_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PUBLIC cella_flags ${A_LINK} PRIVATE ${A_PRIVATE_LINK})
+  file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.h)
+  set(checks "")
+  foreach(header ${headers})
+    file(RELATIVE_PATH rel ${CMAKE_SOURCE_DIR} ${header})
+    string(REPLACE "/" "_" stem ${rel})
+    set(check ${CMAKE_BINARY_DIR}/headers/${stem}.c)
+    file(CONFIGURE OUTPUT ${check}
+      CONTENT "#include \"${rel}\"\n#include \"${rel}\"\nextern int header_alone;\n")
+    list(APPEND checks ${check})
+  endforeach()
+  if(checks)
+    add_library(${name}_headers OBJECT ${checks})
+    target_link_libraries(${name}_headers PRIVATE cella_flags ${A_LINK} ${A_PRIVATE_LINK})
+  endif()
+endfunction()
+
+# cella_unit_test(NAME SOURCE LINK libs...): a program of tests/unit/test.h checks, run by ctest.
+function(cella_unit_test name source)
+  cmake_parse_arguments(A "" "" "LINK" ${ARGN})
+  add_executable(unit_${name} ${source})
+  target_link_libraries(unit_${name} PRIVATE cella_flags ${A_LINK})
+  set_target_properties(unit_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  add_test(NAME unit.${name} COMMAND unit_${name})
+endfunction()
