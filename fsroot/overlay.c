@@ -1,0 +1,319 @@
+#include "fsroot/overlay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "fsroot/fs_ids.h"
+#include "fsroot/tree.h"
+
+enum {
+	MAPPED_MAX = 16
+};
+
+/* One id-mapped clone per mount that the store consists of: normally the store's own and no other,
+ * but a zone may lie on a volume of its own. */
+struct store {
+	const struct overlay_plan *plan;
+	struct {
+		uint64_t mount_id;
+		int tree_fd;
+	} mapped[MAPPED_MAX];
+	size_t n_mapped;
+};
+
+static void store_done(struct store *s)
+{
+	for (size_t i = 0; i < s->n_mapped; i++)
+		fd_close(&s->mapped[i].tree_fd);
+}
+
+static int mount_id_of(int fd, uint64_t *ret, struct err *e)
+{
+	struct statx stx;
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx) < 0)
+		return err_sys(e, errno, "statx");
+	if (!(stx.stx_mask & STATX_MNT_ID))
+		return err_set(e, ERR_HOST, "this kernel's statx tells no mount id");
+	*ret = stx.stx_mnt_id;
+	return 0;
+}
+
+/* The mapped clone of the mount whose root is `mount_root_fd`; owned by *s. */
+static int map_mount(struct store *s, int mount_root_fd, struct err *e)
+{
+	uint64_t id;
+	if (mount_id_of(mount_root_fd, &id, e) < 0)
+		return -1;
+	for (size_t i = 0; i < s->n_mapped; i++)
+		if (s->mapped[i].mount_id == id)
+			return s->mapped[i].tree_fd;
+	if (s->n_mapped == MAPPED_MAX)
+		return err_set(e, ERR_HOST, "the layers of one zone lie on more than %d mounts",
+			MAPPED_MAX);
+	autofd int tree = tree_clone(mount_root_fd, "", false);
+	if (tree < 0)
+		return err_sys(e, errno, "cannot clone the store's mount");
+	/* A store mounted nosuid,nodev must not take setuid programs away from the zone (R9). */
+	uint64_t clear = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+	if (s->plan->userns_fd >= 0) {
+		if (tree_idmap(tree, s->plan->userns_fd, 0, clear, e) < 0)
+			return -1;
+	} else if (tree_set_attrs(tree, false, 0, clear) < 0) {
+		return err_sys(e, errno, "cannot change the flags of the store's mount");
+	}
+	/* Until Linux 6.15 overlayfs takes layers from attached mounts only. */
+	if (tree_attach_anywhere(tree) < 0)
+		return err_sys(e, errno, "cannot attach the store in a private mount namespace");
+	s->mapped[s->n_mapped].mount_id = id;
+	s->mapped[s->n_mapped].tree_fd = fd_steal(&tree);
+	return s->mapped[s->n_mapped++].tree_fd;
+}
+
+/* Open a directory of the store through the mapped clone of the mount it is on. */
+static int open_mapped(struct store *s, const char *path, struct err *e)
+{
+	autofd int at = openat(s->plan->store_tree_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (at < 0)
+		return err_sys(e, errno, "cannot open the store");
+	autofd int mount_root = fcntl(at, F_DUPFD_CLOEXEC, 3);
+	uint64_t mount_id, id;
+	if (mount_root < 0 || mount_id_of(at, &mount_id, e) < 0)
+		return -1;
+	const char *rest = path;
+	for (const char *p = path; *p;) {
+		char part[NAME_MAX + 1];
+		size_t n = strcspn(p, "/");
+		if (!n || n >= sizeof part || p[0] == '.')
+			return err_set(e, ERR_FAILED, "'%s' is no path in the store", path);
+		memcpy(part, p, n);
+		part[n] = '\0';
+		p += n + (p[n] == '/');
+		int next = openat(at, part, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (next < 0)
+			return err_sys(e, errno, "cannot open '%s' in the store", path);
+		fd_close(&at);
+		at = next;
+		if (mount_id_of(at, &id, e) < 0)
+			return -1;
+		if (id != mount_id) {
+			mount_id = id;
+			rest = p;
+			fd_close(&mount_root);
+			mount_root = fcntl(at, F_DUPFD_CLOEXEC, 3);
+			if (mount_root < 0)
+				return err_sys(e, errno, "cannot open '%s'", path);
+		}
+	}
+	int tree = map_mount(s, mount_root, e);
+	if (tree < 0)
+		return err_at(e, "root", path);
+	int fd = path_open_beneath(tree, *rest ? rest : ".", O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return err_sys(e, errno, "cannot open '%s' in the store", path);
+	return fd;
+}
+
+/* "12:13:14", relative to /proc/self/fd: the whole list has to fit fsconfig's 255 bytes. */
+static int set_lower_by_string(int fs_fd, const int *layer_fds, size_t n, struct err *e)
+{
+	char list[256];
+	size_t len = 0;
+	for (size_t i = 0; i < n; i++) {
+		const char *digits = strrchr(fd_path(layer_fds[i]).s, '/') + 1;
+		size_t d = strlen(digits);
+		if (len + d + 2 > sizeof list) {
+			err_set(e, ERR_HOST, "%zu layers are too many for this kernel", n);
+			return err_hint(e, "'cella flatten' merges them; Linux 6.13 takes %d",
+				OVERLAY_LAYERS_MAX);
+		}
+		if (len)
+			list[len++] = ':';
+		memcpy(list + len, digits, d);
+		len += d;
+	}
+	list[len] = '\0';
+	if (fsconfig(fs_fd, FSCONFIG_SET_STRING, "lowerdir", list, 0) < 0)
+		return err_sys(e, errno, "overlay option lowerdir");
+	return 0;
+}
+
+static int set_lower(int fs_fd, const struct overlay_plan *plan, const int *layer_fds,
+	bool *ret_by_string, struct err *e)
+{
+	size_t i = 0;
+	if (plan->method == OVERLAY_METHOD_AUTO)
+		for (; i < plan->n_layers; i++)
+			if (fsconfig(fs_fd, FSCONFIG_SET_FD, "lowerdir+", NULL, layer_fds[i]) < 0)
+				break;
+	*ret_by_string = i < plan->n_layers;
+	if (!*ret_by_string)
+		return 0;
+	if (i > 0)
+		return err_sys(e, errno, "overlay refuses layer '%s'", plan->layers[i]);
+	return set_lower_by_string(fs_fd, layer_fds, plan->n_layers, e);
+}
+
+static int fail_with_reason(int fs_fd, int errnum, const char *what, struct err *e)
+{
+	char reason[300];
+	tree_read_reason(fs_fd, reason, sizeof reason);
+	if (reason[0])
+		return err_sys(e, errnum, "%s: %s", what, reason);
+	err_sys(e, errnum, "%s", what);
+	return err_hint(e, "the kernel's log (dmesg) may say why");
+}
+
+static int set_options(int fs_fd, const int *upper_fd, const int *work_fd, struct err *e)
+{
+	const struct fd_path upper = fd_path(*upper_fd), work = fd_path(*work_fd);
+	/* What is stored must be readable as plain files on any host: no redirects, no
+	 * metadata-only copies, no index that a copied or moved upper directory would not match. */
+	const struct tree_option options[] = {
+		{"redirect_dir", "off"},
+		{"metacopy", "off"},
+		{"index", "off"},
+		{"xino", "auto"},
+		{"upperdir", upper.s},
+		{"workdir", work.s},
+	};
+	size_t n = ARRAY_LEN(options) - (*upper_fd < 0 ? 2 : 0);
+	for (size_t i = 0; i < n; i++)
+		if (fsconfig(fs_fd, FSCONFIG_SET_STRING, options[i].key, options[i].value, 0) < 0) {
+			char what[64];
+			int errnum = errno;
+			(void)snprintf(what, sizeof what, "overlay option %s", options[i].key);
+			return fail_with_reason(fs_fd, errnum, what, e);
+		}
+	return 0;
+}
+
+/* Make the superblock with the layers in hand. By string the names are relative to /proc/self/fd,
+ * which has to be the working directory when the kernel looks them up: at once on newer kernels, at
+ * CMD_CREATE on older ones. */
+static int create_overlay(const struct overlay_plan *plan, const int *layer_fds,
+	const int *upper_fd, const int *work_fd, int *ret_root_fd, struct err *e)
+{
+	autofd int fs_fd = fsopen("overlay", FSOPEN_CLOEXEC);
+	if (fs_fd < 0)
+		return errno == ENODEV ? err_set(e, ERR_HOST, "this kernel has no overlayfs")
+				       : err_sys(e, errno, "fsopen overlay");
+	bool by_string = false;
+	if (set_options(fs_fd, upper_fd, work_fd, e) < 0 ||
+		set_lower(fs_fd, plan, layer_fds, &by_string, e) < 0)
+		return -1;
+	if (fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return fail_with_reason(fs_fd, errno, "cannot make the overlay", e);
+	/* The zone's devices are in its /dev: nodes that a layer brings are inert. */
+	autofd int root = fsmount(fs_fd, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV);
+	if (root < 0)
+		return fail_with_reason(fs_fd, errno, "cannot mount the overlay", e);
+	struct statvfs fs;
+	if (fstatvfs(root, &fs) < 0)
+		return err_sys(e, errno, "statvfs");
+	if (*upper_fd >= 0 && (fs.f_flag & ST_RDONLY)) {
+		/* overlayfs says yes and comes up read-only when it cannot write its workdir. */
+		err_set(e, ERR_HOST, "the overlay came up read-only: the kernel could not use '%s'",
+			plan->work);
+		return err_hint(e, "the kernel's log (dmesg) says why");
+	}
+	*ret_root_fd = fd_steal(&root);
+	return 0;
+}
+
+/* A read-only root of one layer: overlayfs wants two, and there is nothing to merge. */
+static int clone_single_layer(int layer_fd, int *ret_root_fd, struct err *e)
+{
+	autofd int tree = tree_clone(layer_fd, "", false);
+	if (tree < 0)
+		return err_sys(e, errno, "cannot clone the layer");
+	if (tree_set_attrs(tree, false, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, 0) < 0)
+		return err_sys(e, errno, "cannot make the layer read-only");
+	*ret_root_fd = fd_steal(&tree);
+	return 0;
+}
+
+static int build_with_fds(const struct overlay_plan *plan, struct store *store, int *layer_fds,
+	int *ret_root_fd, struct err *e)
+{
+	autofd int upper = -1, work = -1, cwd = -1, fd_dir = -1;
+	for (size_t i = 0; i < plan->n_layers; i++)
+		if ((layer_fds[i] = open_mapped(store, plan->layers[i], e)) < 0)
+			return -1;
+	if (!plan->upper && plan->n_layers == 1)
+		return clone_single_layer(layer_fds[0], ret_root_fd, e);
+	if (plan->upper && ((upper = open_mapped(store, plan->upper, e)) < 0 ||
+				   (work = open_mapped(store, plan->work, e)) < 0))
+		return -1;
+	cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fd_dir = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (cwd < 0 || fd_dir < 0 || fchdir(fd_dir) < 0)
+		return err_sys(e, errno, "cannot enter /proc/self/fd");
+	/* overlayfs keeps the credentials of its maker and works in the layers with them. */
+	struct fs_ids ids = {0};
+	int r = fs_ids_take(&ids, plan->root_uid, plan->root_gid, e);
+	if (r == 0)
+		r = create_overlay(plan, layer_fds, &upper, &work, ret_root_fd, e);
+	fs_ids_restore(&ids);
+	if (fchdir(cwd) < 0 && r == 0) {
+		fd_close(ret_root_fd);
+		return err_sys(e, errno, "cannot return to the working directory");
+	}
+	return r;
+}
+
+int overlay_build(const struct overlay_plan *plan, int *ret_root_fd, struct err *e)
+{
+	if (!plan->n_layers || plan->n_layers > OVERLAY_LAYERS_MAX) {
+		err_set(e, ERR_HOST, "%zu layers: 1 to %d are possible", plan->n_layers,
+			OVERLAY_LAYERS_MAX);
+		return err_at(e, "root", NULL);
+	}
+	if (tree_attach_anywhere(plan->store_tree_fd) < 0) {
+		err_sys(e, errno, "cannot attach the store in a private mount namespace");
+		return err_at(e, "root", NULL);
+	}
+	struct store store = {.plan = plan};
+	int layer_fds[OVERLAY_LAYERS_MAX];
+	memset(layer_fds, -1, sizeof layer_fds);
+	int root_fd = -1;
+	int r = build_with_fds(plan, &store, layer_fds, &root_fd, e);
+	for (size_t i = 0; i < plan->n_layers; i++)
+		fd_close(&layer_fds[i]);
+	store_done(&store);
+	if (r < 0)
+		return err_at(e, "root", NULL);
+	*ret_root_fd = root_fd;
+	return 0;
+}
+
+static int make_dir(int dir_fd, const char *name, mode_t mode, struct err *e)
+{
+	if (mkdirat(dir_fd, name, 0700) < 0) {
+		if (errno != EEXIST)
+			return err_sys(e, errno, "cannot make the directory '%s'", name);
+		return 0;
+	}
+	autofd int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fchmod(fd, mode) < 0)
+		return err_sys(e, errno, "cannot make the directory '%s'", name);
+	return 0;
+}
+
+int overlay_make_dirs(
+	int zone_dir_fd, const char *upper, const char *work, unsigned mode, struct err *e)
+{
+	if (make_dir(zone_dir_fd, upper, (mode_t)mode, e) < 0)
+		return -1;
+	return make_dir(zone_dir_fd, work, 0755, e);
+}
