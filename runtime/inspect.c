@@ -1,0 +1,302 @@
+/* Rows for list and show. One corrupt zone never hides the others: it is a row of its own. */
+#include "runtime/inspect.h"
+#include "runtime/host_facts.h"
+#include "runtime/init_kind.h"
+#include "runtime/lifecycle_parts.h"
+#include "runtime/state.h"
+#include "runtime/zone.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "specs/name.h"
+#include "specs/spec_json.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+/* Found once for a whole table. */
+struct view {
+	const struct store *s;
+	unsigned want;
+	struct cg_host host;
+	bool has_host;
+};
+
+/* json_object_set_new steals the value also when it fails, and a NULL value makes it fail: so one
+ * check at the end is enough for a whole row. */
+static void put(json_t *row, bool *ok, const char *key, json_t *value)
+{
+	if (json_object_set_new(row, key, value) < 0)
+		*ok = false;
+}
+
+static json_t *text_or_null(const char *s)
+{
+	return s && s[0] ? json_string(s) : json_null();
+}
+
+static json_t *number_or_null(uint64_t v)
+{
+	return v == CG_UNSET || v == CG_MAX ? json_null() : json_integer((json_int_t)v);
+}
+
+static json_t *texts(const struct spec_strings *list)
+{
+	json_t *a = json_array();
+	for (size_t i = 0; a && i < list->n; i++)
+		if (json_array_append_new(a, json_string(list->items[i])) < 0) {
+			json_decref(a);
+			return NULL;
+		}
+	return a;
+}
+
+static json_t *pairs(const struct spec_pairs *list)
+{
+	json_t *o = json_object();
+	for (size_t i = 0; o && i < list->n; i++)
+		if (json_object_set_new(o, list->items[i].key, json_string(list->items[i].value)) <
+			0) {
+			json_decref(o);
+			return NULL;
+		}
+	return o;
+}
+
+/* ---- the parts of a row ---- */
+
+static void put_spec(json_t *row, bool *ok, const struct view *v, const struct zone *z)
+{
+	static const char *const net_modes[] = {
+		[SPEC_NET_PRIVATE] = "private", [SPEC_NET_HOST] = "host", [SPEC_NET_NONE] = "none"};
+	const struct zone_spec *spec = z->spec;
+	if (!spec)
+		return;
+	put(row, ok, "init", json_string(init_is_system(spec) ? "system" : "app"));
+	put(row, ok, "hostname", json_string(spec->hostname));
+	put(row, ok, "description", json_string(spec->description));
+	put(row, ok, "network_mode", json_string(net_modes[spec->network.mode]));
+	put(row, ok, "labels", pairs(&spec->labels));
+	put(row, ok, "groups", texts(&spec->groups));
+	put(row, ok, "protect", texts(&spec->protect));
+	put(row, ok, "template", json_boolean(spec->is_template));
+	if (v->want & INSPECT_EXPANDED)
+		put(row, ok, "spec", spec_to_json(spec, NULL));
+	else if (v->want & INSPECT_SPEC)
+		put(row, ok, "spec", json_incref(z->doc));
+}
+
+static void put_record(json_t *row, bool *ok, const struct zone_record *r)
+{
+	if (!r->uuid[0])
+		return;
+	json_t *layers = json_array();
+	for (size_t i = 0; i < r->n_layers; i++)
+		(void)json_array_append_new(layers, json_string(r->layers[i]));
+	put(row, ok, "uuid", json_string(r->uuid));
+	put(row, ok, "id_first", r->id_first ? json_integer(r->id_first) : json_null());
+	put(row, ok, "layers", layers);
+	put(row, ok, "address4", text_or_null(r->address4));
+	put(row, ok, "address6", text_or_null(r->address6));
+	put(row, ok, "mac", text_or_null(r->mac));
+	put(row, ok, "source", text_or_null(r->source));
+	put(row, ok, "clone_of", text_or_null(r->clone_of));
+	put(row, ok, "created", text_or_null(r->created));
+	put(row, ok, "ephemeral", json_boolean(r->ephemeral));
+}
+
+static void put_state(json_t *row, bool *ok, enum zone_status status, const struct zone_state *st)
+{
+	bool lives = status == ZONE_RUNNING || status == ZONE_UNWATCHED || status == ZONE_STOPPING;
+	put(row, ok, "pid", lives && st->init.pid ? json_integer(st->init.pid) : json_null());
+	put(row, ok, "keeper_pid",
+		lives && st->keeper.pid ? json_integer(st->keeper.pid) : json_null());
+	put(row, ok, "started", lives ? text_or_null(st->started) : json_null());
+	put(row, ok, "restarts", json_integer(lives ? st->restarts : 0));
+	put(row, ok, "host_interface", lives ? text_or_null(st->host_if) : json_null());
+	put(row, ok, "network", lives ? text_or_null(st->network) : json_null());
+	/* Addresses as they are now; a stopped zone's row has what it will get again. */
+	if (lives && st->address4[0])
+		put(row, ok, "address4", json_string(st->address4));
+	if (lives && st->address6[0])
+		put(row, ok, "address6", json_string(st->address6));
+}
+
+static void put_resources(json_t *row, bool *ok, struct view *v, const struct zone_state *st)
+{
+	struct cg_stats stats;
+	autocg struct cg c = {0};
+	if (!st->cgroup[0] || (!v->has_host && host_facts_cgroups(v->s, &v->host, NULL) < 0))
+		return;
+	v->has_host = true;
+	if (cg_open(&v->host, st->cgroup, &c, NULL) < 0 || cg_stats(&c, &stats, NULL) < 0)
+		return; /* it has ended between two looks */
+	const struct {
+		const char *key;
+		uint64_t value;
+	} all[] = {
+		{"memory_current", stats.memory_current},
+		{"memory_peak", stats.memory_peak},
+		{"memory_max", stats.memory_max},
+		{"swap_current", stats.swap_current},
+		{"oom_kills", stats.oom_kills},
+		{"pids_current", stats.pids_current},
+		{"pids_max", stats.pids_max},
+		{"cpu_usage_usec", stats.cpu_usage_usec},
+		{"cpu_user_usec", stats.cpu_user_usec},
+		{"cpu_system_usec", stats.cpu_system_usec},
+		{"cpu_nr_throttled", stats.cpu_nr_throttled},
+		{"cpu_throttled_usec", stats.cpu_throttled_usec},
+		{"io_read_bytes", stats.io_read_bytes},
+		{"io_write_bytes", stats.io_write_bytes},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		put(row, ok, all[i].key, number_or_null(all[i].value));
+}
+
+static void put_disk(json_t *row, bool *ok, int dir_fd)
+{
+	uint64_t bytes = 0, files = 0;
+	if (path_tree_usage(dir_fd, "upper", &bytes, &files) < 0)
+		return;
+	put(row, ok, "disk_bytes", json_integer((json_int_t)bytes));
+	put(row, ok, "disk_files", json_integer((json_int_t)files));
+}
+
+/* ---- rows ---- */
+
+static json_t *broken_row(const char *name, const char *state, const char *why)
+{
+	return json_pack("{s:s, s:s, s:s}", "name", name, "state", state, "error", why);
+}
+
+/* -1 + *e only for ERR_NOT_FOUND and for memory; whatever else is wrong is told in the row. */
+static int make_row(struct view *v, const char *name, json_t **ret, struct err *e)
+{
+	struct zone z;
+	struct zone_state st = {0};
+	struct err why = {0};
+	bool ok = true;
+	json_t *row = NULL;
+	if (zone_open(v->s, name, ZONE_ALLOW_BROKEN, 0, &z, &why) < 0) {
+		if (why.cls == ERR_NOT_FOUND || why.cls == ERR_USAGE) {
+			if (e)
+				*e = why;
+			return -1;
+		}
+		row = broken_row(name, "broken", why.msg);
+	} else {
+		enum zone_status status = zone_status(v->s, name, &st);
+		bool broken = !z.spec || !z.record.uuid[0];
+		row = json_pack("{s:s, s:s}", "name", name, "state",
+			zone_status_name(broken ? ZONE_BROKEN : status));
+		put_record(row, &ok, &z.record);
+		put_state(row, &ok, status, &st);
+		put_spec(row, &ok, v, &z);
+		if (v->want & INSPECT_RESOURCES)
+			put_resources(row, &ok, v, &st);
+		if (v->want & INSPECT_DISK)
+			put_disk(row, &ok, z.dir_fd);
+		if (broken || status == ZONE_BROKEN) {
+			/* The reader that knows the place says what is wrong. */
+			struct zone again;
+			if (zone_open(v->s, name, 0, 0, &again, &why) == 0) {
+				zone_close(&again);
+				(void)state_read(v->s, name, &st, &why);
+			}
+			put(row, &ok, "error", json_string(why.msg));
+		}
+		zone_close(&z);
+	}
+	if (!row || !ok) {
+		json_decref(row);
+		return err_nomem(e);
+	}
+	*ret = row;
+	return 0;
+}
+
+int inspect_zone(
+	const struct store *s, const char *name, unsigned want, json_t **ret, struct err *e)
+{
+	struct view v = {.s = s, .want = want};
+	int r = make_row(&v, name, ret, e);
+	if (v.has_host)
+		cg_host_done(&v.host);
+	return r;
+}
+
+/* ---- all of them ---- */
+
+struct table {
+	struct view view;
+	json_t *rows;
+	struct err *e;
+};
+
+static int add_row(void *arg, const char *name)
+{
+	struct table *t = arg;
+	struct err why = {0};
+	json_t *row = NULL;
+	if (make_row(&t->view, name, &row, &why) < 0) {
+		if (why.cls == ERR_NOT_FOUND) /* destroyed meanwhile */
+			return 0;
+		if (t->e)
+			*t->e = why;
+		return -1;
+	}
+	return json_array_append_new(t->rows, row) < 0 ? err_nomem(t->e) : 0;
+}
+
+/* A staging directory of a zone that nobody is working on any more. One that is locked is being
+ * built or removed: it is not yet, or no longer, a zone. */
+static int add_incomplete(struct table *t, int staging_fd, const char *entry)
+{
+	char name[ZONE_NAME_MAX + 1];
+	autofd int dir = openat(staging_fd, entry, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0 || !lifecycle_incomplete_name(dir, name) || flock(dir, LOCK_SH | LOCK_NB) < 0)
+		return 0;
+	json_t *row = broken_row(name, "incomplete",
+		"making or destroying it was interrupted: `cella repair` removes what is left");
+	return json_array_append_new(t->rows, row) < 0 ? err_nomem(t->e) : 0;
+}
+
+static int add_all_incomplete(struct table *t)
+{
+	const struct store *s = t->view.s;
+	int fd = openat(s->staging_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	if (!d) {
+		fd_close(&fd);
+		return err_sys(t->e, errno, "read '%s/staging'", s->root);
+	}
+	int r = 0;
+	struct dirent *ent;
+	while (r == 0 && (ent = readdir(d)))
+		if (ent->d_name[0] != '.')
+			r = add_incomplete(t, fd, ent->d_name);
+	(void)closedir(d);
+	return r;
+}
+
+int inspect_all(const struct store *s, unsigned want, json_t **ret, struct err *e)
+{
+	struct table t = {.view = {.s = s, .want = want}, .rows = json_array(), .e = e};
+	int r = t.rows ? store_each_zone(s, add_row, &t, e) : err_nomem(e);
+	if (r == 0)
+		r = add_all_incomplete(&t);
+	if (t.view.has_host)
+		cg_host_done(&t.view.host);
+	if (r < 0) {
+		json_decref(t.rows);
+		return -1;
+	}
+	*ret = t.rows;
+	return 0;
+}

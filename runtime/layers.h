@@ -1,0 +1,58 @@
+/* layers.h: the layer store: read-only trees, shared by any number of zones.
+ *
+ *     layers/ID/layer.json       what it is and where it came from
+ *     layers/ID/fs/              the tree
+ *     layers/ID/refs/ZONE_UUID   one empty file per zone that uses it
+ *
+ * A layer lives as long as refs/ does. Giving up a reference is unlink + rmdir(refs): the kernel
+ * lets exactly one caller remove the empty directory, at a cost that does not depend on the number
+ * of zones; from that moment no reference can be taken any more, and the remover moves the layer to
+ * staging and removes it there. So no lock, no counter, and a crash leaves either a layer that
+ * somebody uses or one without refs/, which the next who meets it sweeps.
+ *
+ * ID is the sha256 of the uncompressed tar for a layer made from an archive (the same archive twice
+ * is one layer), and "d-" with 32 random digits for a tree made from a directory or by a clone. */
+#pragma once
+#include "runtime/staging.h"
+#include "runtime/store.h"
+
+enum {
+	LAYER_ID_SIZE = LAYER_ID_MAX + 1
+};
+
+struct layer_info {
+	const char *kind;   /* "archive", "directory", "clone" */
+	const char *source; /* for people */
+	uint64_t bytes;	    /* of file content; 0 when unknown */
+	uint64_t entries;   /* 0 when unknown */
+};
+
+/* 64 hex digits, or "d-" and 32: the only forms that become a path. */
+bool layer_id_is_valid(const char *id);
+void layer_id_random(char out[LAYER_ID_SIZE]);
+
+/* A staging directory with an empty refs/, and fs/ (0755) unless `with_fs` is false (a clone moves
+ * an existing tree there). *ret_fs_fd: the open fs/, caller closes, or -1. */
+int layer_stage(
+	const struct store *s, bool with_fs, struct staging *ret, int *ret_fs_fd, struct err *e);
+/* Write layer.json and one reference into a staged layer; again for each further reference. */
+int layer_write(const struct staging *st, const char *id, const struct layer_info *info,
+	const char *zone_uuid, struct err *e);
+/* Give a staged layer its id, a first reference, and its place. If a layer of that id is there
+ * already, that one is referenced and the staged one dropped. */
+int layer_commit(struct staging *st, const char *id, const struct layer_info *info,
+	const char *zone_uuid, struct err *e);
+
+/* Take a reference for a zone; having it already is success. ERR_NOT_FOUND: no such layer. */
+int layer_ref(const struct store *s, const char *id, const char *zone_uuid, struct err *e);
+/* Give it up, and with the last one the layer. No such layer or reference is success. */
+int layer_unref(const struct store *s, const char *id, const char *zone_uuid, struct err *e);
+
+/* O_RDONLY|O_DIRECTORY descriptor of layers/ID/fs. ERR_FAILED if it is missing: the zone that needs
+ * it is broken. */
+int layer_open_fs(const struct store *s, const char *id, struct err *e);
+
+/* For repair: remove every reference whose zone `is_known(arg, uuid)` denies, and every layer that
+ * thereby, or already, has none. *ret_removed counts layers; may be NULL. */
+int layer_sweep(const struct store *s, bool (*is_known)(void *arg, const char *zone_uuid),
+	void *arg, unsigned *ret_removed, struct err *e);

@@ -1,0 +1,89 @@
+#include "runtime/self.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MEMFD_NAME "cella-sealed"
+enum {
+	CMDLINE_MAX = 4 << 20
+};
+
+static const char *own_exe(void)
+{
+	static char path[4096];
+	if (!path[0]) {
+		ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+		path[n > 0 ? n : 0] = '\0';
+	}
+	return path;
+}
+
+bool self_is_sealed(void)
+{
+	return str_starts(own_exe(), "/memfd:" MEMFD_NAME);
+}
+
+const char *self_path(void)
+{
+	/* Trusted only when we are the copy: then it was set by ourselves. */
+	const char *told = self_is_sealed() ? getenv("CELLA_SELF") : NULL;
+	return told ? told : own_exe();
+}
+
+static int copy_sealed(struct err *e)
+{
+	autofd int from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	autofd int to = memfd_create(MEMFD_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	struct stat st;
+	if (from < 0 || to < 0 || fstat(from, &st) < 0)
+		return err_sys(e, errno, "make a sealed copy of this program");
+	for (off_t left = st.st_size; left > 0;) {
+		ssize_t n = sendfile(to, from, NULL, (size_t)left);
+		if (n <= 0)
+			return err_sys(e, n < 0 ? errno : EIO, "copy this program");
+		left -= n;
+	}
+	if (fchmod(to, 0500) < 0 ||
+		fcntl(to, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) <
+			0)
+		return err_sys(e, errno, "seal the copy of this program");
+	return fd_steal(&to);
+}
+
+int self_seal(struct err *e)
+{
+	if (self_is_sealed())
+		return 0;
+	autofree char *line = malloc(CMDLINE_MAX);
+	ssize_t len =
+		line ? path_read_virtual(AT_FDCWD, "/proc/self/cmdline", line, CMDLINE_MAX) : -1;
+	if (len <= 0)
+		return err_sys(e, line ? errno : ENOMEM, "read our own command line");
+	size_t n = 0;
+	for (ssize_t i = 0; i < len; i++)
+		n += line[i] == '\0';
+	autofree char **argv = calloc(n + 1, sizeof *argv);
+	if (!argv)
+		return err_nomem(e);
+	char *at = line;
+	for (size_t i = 0; i < n; i++, at += strlen(at) + 1)
+		argv[i] = at;
+	autofd int fd = copy_sealed(e);
+	if (fd < 0)
+		return -1;
+	if (setenv("CELLA_SELF", own_exe(), 1) < 0)
+		return err_nomem(e);
+	(void)fexecve(fd, argv, environ);
+	return err_sys(e, errno, "run the sealed copy of this program");
+}

@@ -1,0 +1,468 @@
+/* The host side of a start, in order. Whatever fails, undo() takes back what was made: it is the
+ * same zone_sweep that destroy and repair use, fed with the same state. */
+#include "runtime/start_host.h"
+#include "runtime/events.h"
+#include "runtime/keeper_start.h"
+#include "runtime/stop.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/sys.h"
+#include "fsroot/tree.h"
+#include "isolation/namespaces/idmap.h"
+#include "isolation/privileges/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* A zone side that says nothing for so long hangs, on a dead network file system perhaps. */
+enum {
+	ANSWER_TIMEOUT_S = 60
+};
+
+static int leave_the_command(struct start *s, struct err *e);
+static int make_groups(struct start *s, struct err *e);
+static int load_filter(struct start *s, struct err *e);
+static int make_socket(struct start *s, struct err *e);
+static int spawn(struct start *s, struct err *e);
+static int map_ids(struct start *s, struct err *e);
+static int send_root(struct start *s, struct err *e);
+static int make_network(struct start *s, struct err *e);
+static int wait_ready(struct start *s, struct err *e);
+static int open_gate(struct start *s, struct err *e);
+static int commit(struct start *s, struct err *e);
+static void undo(struct start *s);
+static void answer(struct start *s, const struct err *e);
+
+void start_host(struct start *s)
+{
+	static int (*const steps[])(struct start *, struct err *) = {
+		leave_the_command,
+		make_groups,
+		load_filter,
+		make_socket,
+		spawn,
+		map_ids,
+		send_root,
+		make_network,
+		wait_ready,
+		open_gate,
+		commit,
+	};
+	struct err e = {0};
+	s->sock = s->store_tree = s->old_mount_ns = s->listen_fd = s->oom_fd = -1;
+	s->userns_fd = s->root_fd = s->dev_fd = s->mask_fd = s->sys_fd = -1;
+	s->pty_master = s->pty_slave = s->pidfd = -1;
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
+		if (steps[i](s, &e) < 0) {
+			undo(s);
+			answer(s, &e);
+			_exit(1);
+		}
+	answer(s, NULL);
+	keeper_become(s);
+}
+
+/* Own session, own mount namespace. The state file comes before the first change of the host, and
+ * names all that will be made: whoever finds it after a crash can sweep. */
+static int leave_the_command(struct start *s, struct err *e)
+{
+	const struct store *st = s->zone->store;
+	if (setsid() < 0 || chdir("/") < 0)
+		return err_sys(e, errno, "leave the session");
+	if (proc_start_time(getpid(), &s->state.keeper.start_time) < 0)
+		return err_sys(e, errno, "read /proc/self/stat");
+	s->state.keeper.pid = getpid();
+	if (keeper_check(st, e) < 0 || state_write(st, s->plan.name, &s->state, e) < 0)
+		return -1;
+	s->init_fd = -1;
+	if (!s->plan.system && (s->init_fd = keeper_open_program(st, "cella-init", e)) < 0)
+		return -1;
+	/* Before Linux 6.15 only what is attached in our own namespace can be cloned. */
+	if ((s->store_tree = tree_clone(st->root_fd, "", true)) < 0)
+		return err_sys(e, errno, "clone the mount of '%s'", st->root);
+	if (s->plan.ns.of[NS_NET].mode == NS_HOST &&
+		(s->sys_fd = tree_clone(-1, "/sys", false)) < 0)
+		return err_sys(e, errno, "clone the mount of /sys");
+	return tree_private_mountns(&s->old_mount_ns, e);
+}
+
+static int make_groups(struct start *s, struct err *e)
+{
+	uint32_t root = s->plan.has_userns ? s->plan.map.host_first : 0;
+	if (cg_create(&s->cg_host, s->plan.group, &s->plan.limits, root, root, s->plan.system,
+		    &s->cg, e) < 0) {
+		if (e->cls == ERR_BUSY)
+			err_hint(e, "processes that no state file tells of: `cella repair %s`",
+				s->plan.name);
+		if (e->cls != ERR_STATE || e->sys_errno != EEXIST)
+			return err_at(e, "cgroup", s->plan.group);
+		/* An empty leftover that no state file told of. */
+		err_clear(e);
+		if (cg_destroy(&s->cg_host, s->plan.group, clock_mono_ms() + 10000, e) < 0 ||
+			cg_create(&s->cg_host, s->plan.group, &s->plan.limits, root, root,
+				s->plan.system, &s->cg, e) < 0)
+			return err_at(e, "cgroup", s->plan.group);
+	}
+	if (cg_devices_apply(&s->cg, cg_devices_default, cg_devices_default_n, e) < 0 ||
+		cg_attach_files(&s->cg, s->side.attach_fds, &s->side.n_attach, e) < 0)
+		return err_at(e, "cgroup", s->plan.group);
+	s->oom_fd = cg_oom_open(&s->cg);
+	return 0;
+}
+
+static int load_filter(struct start *s, struct err *e)
+{
+	if (filter_get(&s->plan.filter, s->zone->store->cache_fd, &s->side.drop.filter, e) < 0)
+		return err_at(e, "seccomp", NULL);
+	return 0;
+}
+
+/* RUN/zones/NAME/keeper.sock. The path is given through the directory's descriptor: sun_path has
+ * 108 bytes. */
+static int make_socket(struct start *s, struct err *e)
+{
+	autofd int dir = openat(s->zone->store->run_zones_fd, s->plan.name,
+		O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0)
+		return err_sys(e, errno, "open the run directory");
+	s->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	(void)snprintf(a.sun_path, sizeof a.sun_path, "%s/keeper.sock", fd_path(dir).s);
+	if (s->listen_fd < 0 || bind(s->listen_fd, (struct sockaddr *)&a, sizeof a) < 0 ||
+		listen(s->listen_fd, 16) < 0)
+		return err_sys(e, errno, "make the keeper's socket");
+	return 0;
+}
+
+/* cella-init --report-fd N -- COMMAND */
+static int init_arguments(struct start *s, struct err *e)
+{
+	size_t n = 0;
+	while (s->plan.argv[n])
+		n++;
+	char **argv = calloc(n + 5, sizeof *argv);
+	if (!argv)
+		return err_nomem(e);
+	(void)snprintf(s->side.report_fd, sizeof s->side.report_fd, "%d", s->side.sock);
+	static char name[] = "cella-init", option[] = "--report-fd", end[] = "--";
+	argv[0] = name;
+	argv[1] = option;
+	argv[2] = s->side.report_fd;
+	argv[3] = end;
+	memcpy(argv + 4, s->plan.argv, n * sizeof *argv);
+	s->side.init_argv = argv;
+	return 0;
+}
+
+static int fill_zone_side(struct start *s, int sock, struct err *e)
+{
+	struct zone_side *z = &s->side;
+	z->plan = &s->plan;
+	z->sock = sock;
+	z->late_cgroup_ns = cg_needs_attach(&s->cg) && s->plan.ns.of[NS_CGROUP].mode == NS_NEW;
+	z->drop.caps = s->plan.caps;
+	z->drop.no_new_privs = s->plan.no_new_privs;
+	z->has_console = s->options->stdio != START_PIPES;
+	memcpy(z->stdio, s->options->stdio_fds, sizeof z->stdio);
+	z->init_fd = s->init_fd;
+	z->proc_sys_fd = open("/proc/sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (z->proc_sys_fd < 0)
+		return err_sys(e, errno, "open '/proc/sys'");
+	return z->init_fd >= 0 ? init_arguments(s, e) : 0;
+}
+
+static int explain_clone(int errnum, struct err *e)
+{
+	err_sys(e, errnum, "clone3");
+	switch (errnum) {
+	case EAGAIN:
+		return err_hint(e,
+			"the process limit is reached: of the zone (resources.pids.max), of "
+			"this user, or of the host (kernel.pid_max)");
+	case ENOSPC:
+		return err_hint(e, "the limit of namespaces is reached: see user.max_*_namespaces");
+	case ENOSYS:
+		return err_hint(e, "Linux 6.1 or newer is needed");
+	default:
+		return -1;
+	}
+}
+
+static int spawn(struct start *s, struct err *e)
+{
+	int pair[2], home = -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(e, errno, "make a socket pair");
+	s->sock = pair[0];
+	autofd int theirs = pair[1];
+	struct timeval limit = {.tv_sec = ANSWER_TIMEOUT_S};
+	(void)setsockopt(s->sock, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	if (fill_zone_side(s, theirs, e) < 0)
+		return -1;
+	if (s->plan.ns.of[NS_TIME].mode == NS_NEW && ns_time_prepare(&home, e) < 0)
+		return err_at(e, "spawn", "time namespace");
+	uint64_t flags = ns_clone_flags(&s->plan.ns);
+	if (s->side.late_cgroup_ns)
+		flags &= ~(uint64_t)CLONE_NEWCGROUP;
+	int group = cg_clone_fd(&s->cg);
+	struct clone_args a = {
+		.flags = flags | CLONE_PIDFD | (group >= 0 ? CLONE_INTO_CGROUP : 0ULL),
+		.pidfd = (uintptr_t)&s->pidfd,
+		.exit_signal = SIGCHLD,
+		.cgroup = group >= 0 ? (unsigned)group : 0u,
+	};
+	s->pid = sys_clone3(&a);
+	if (s->pid == 0) {
+		fd_close(&s->sock);
+		start_zone(&s->side);
+	}
+	int errnum = errno;
+	if (home >= 0) {
+		int r = ns_time_restore(home, s->pid < 0 ? NULL : e);
+		fd_close(&home);
+		if (r < 0 && s->pid >= 0)
+			return -1;
+	}
+	if (s->pid < 0) {
+		explain_clone(errnum, e);
+		return err_at(e, "spawn", NULL);
+	}
+	s->proto = START_SPAWNED;
+	return 0;
+}
+
+static int map_ids(struct start *s, struct err *e)
+{
+	struct plan *p = &s->plan;
+	if (p->has_userns) {
+		if (idmap_write(s->pid, &p->map, 1, &p->map, 1, e) < 0)
+			return err_at(e, "ids", NULL);
+		if ((s->userns_fd = ns_open(s->pid, NS_USER)) < 0)
+			return err_sys(e, errno, "open the zone's user namespace");
+	}
+	if (rlimits_set(s->pid, &p->rlimits, e) < 0)
+		return err_at(e, "rlimits", NULL);
+	/* The zone's own 0, whatever the caller has (H18). */
+	struct err why = {0};
+	if (process_set_oom_score(s->pid, p->oom_score, &why) < 0 && why.cls != ERR_HOST) {
+		*e = why;
+		return err_at(e, "oom score", NULL);
+	}
+	return 0;
+}
+
+static int send_root(struct start *s, struct err *e)
+{
+	struct start_root root = {.msg = {.kind = START_MSG_ROOT}};
+	if (start_build_root(s, &root, e) < 0)
+		return -1;
+	const int slots[] = {
+		[MOUNT_SLOT_ROOT] = s->root_fd,
+		[MOUNT_SLOT_DEV] = s->dev_fd,
+		[MOUNT_SLOT_MASK] = s->mask_fd,
+		[MOUNT_SLOT_SYS] = s->sys_fd,
+	};
+	int fds[ARRAY_LEN(slots)];
+	size_t n = 0;
+	for (unsigned i = 0; i < ARRAY_LEN(slots); i++)
+		if (slots[i] >= 0) {
+			root.slots |= 1u << i;
+			fds[n++] = slots[i];
+		}
+	int next = start_next(s->proto, root.msg.kind);
+	if (next < 0 || fd_send(s->sock, &root, sizeof root, fds, n) < 0)
+		return err_sys(e, errno, "send the root to the zone side");
+	s->proto = (enum start_state)next;
+	return 0;
+}
+
+/* While the zone side mounts: both work at the same time. */
+static int make_network(struct start *s, struct err *e)
+{
+	struct plan *p = &s->plan;
+	if (p->net_mode == SPEC_NET_HOST)
+		return 0;
+	autofd int netns = ns_open(s->pid, NS_NET);
+	if (netns < 0)
+		return err_sys(e, errno, "open the zone's network namespace");
+	if (!p->eth.present)
+		return net_loopback_up(netns, e) < 0 ? err_at(e, "network", "lo") : 0;
+	struct net_zone_plan n = {
+		.network = &s->network,
+		.host_if = s->state.host_if,
+		.zone_if = p->eth.name,
+		.zone_name = p->name,
+		.zone_uuid = p->uuid,
+		.mac = s->addr.mac,
+		.v4 = s->addr.v4,
+		.v6 = s->addr.v6,
+		.mtu = p->eth.mtu,
+		.netns_fd = netns,
+	};
+	if (p->eth.gateway4) {
+		if (!strcmp(p->eth.gateway4, "auto"))
+			n.gateway4 = s->network.gateway4;
+		else
+			(void)addr_parse_ip(p->eth.gateway4, &n.gateway4);
+	}
+	if (p->eth.gateway6 && n.v6.ip.family) {
+		if (!strcmp(p->eth.gateway6, "auto"))
+			n.gateway6 = s->network.gateway6;
+		else
+			(void)addr_parse_ip(p->eth.gateway6, &n.gateway6);
+	}
+	autofd int bridge_lock = -1;
+	if (net_bridge_ensure(s->zone->store->lock_fd, &s->network, &bridge_lock, e) < 0 ||
+		net_zone_attach(&n, e) < 0)
+		return err_at(e, "network", p->eth.name);
+	return 0;
+}
+
+/* One message from the zone side, held against the protocol. -1 with *e for FAIL, a broken peer, a
+ * timeout, and an end of file that is not exec. */
+static int receive(struct start *s, int fds[2], struct err *e)
+{
+	struct start_msg m = {0};
+	size_t n = 2;
+	ssize_t len = fd_recv(s->sock, &m, sizeof m, fds, &n);
+	if (len < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return err_set(e, ERR_TIMEOUT, "the zone side does not answer");
+	if (len == 0 || (len < 0 && errno == ECONNRESET))
+		m.kind = START_MSG_EOF;
+	else if (len != (ssize_t)sizeof m)
+		return err_sys(e, len < 0 ? errno : EPROTO, "message of the zone side");
+	int next = start_next(s->proto, m.kind);
+	if (next < 0)
+		return err_set(e, ERR_FAILED,
+			"the zone side broke the protocol: message %u when %s", m.kind,
+			start_state_name(s->proto));
+	s->proto = (enum start_state)next;
+	if (next != START_FAILED)
+		return (int)m.kind;
+	if (m.kind == START_MSG_EOF)
+		return err_set(e, ERR_FAILED, "the zone side died without a word");
+	start_explain(s, &m, e);
+	return -1;
+}
+
+static int wait_ready(struct start *s, struct err *e)
+{
+	while (s->proto != START_READY) {
+		int fds[2] = {-1, -1};
+		int kind = receive(s, fds, e);
+		if (kind < 0)
+			return -1;
+		if (kind == START_MSG_CONSOLE) {
+			s->pty_master = fds[0];
+			s->pty_slave = fds[1];
+			struct winsize w = {s->options->rows, s->options->cols, 0, 0};
+			if (w.ws_row && w.ws_col)
+				(void)ioctl(s->pty_master, TIOCSWINSZ, &w);
+		}
+	}
+	return 0;
+}
+
+/* Let it go, and wait until exec has happened: the channel closes by itself then. */
+static int open_gate(struct start *s, struct err *e)
+{
+	struct start_msg go = {.kind = START_MSG_GO};
+	s->state.init.pid = s->pid;
+	if (proc_start_time(s->pid, &s->state.init.start_time) < 0)
+		return err_sys(e, errno, "read the start time of pid %d", s->pid);
+	if (fd_send(s->sock, &go, sizeof go, NULL, 0) < 0)
+		return err_sys(e, errno, "open the gate");
+	s->proto = (enum start_state)start_next(s->proto, go.kind);
+	int fds[2];
+	return receive(s, fds, e) < 0 ? -1 : 0;
+}
+
+static int commit(struct start *s, struct err *e)
+{
+	struct zone *z = s->zone;
+	bool first = !z->record.has_started || z->record.identity_pending ||
+		     strcmp(z->record.etc_hostname, s->plan.hostname) != 0;
+	if (first) {
+		char *name = strdup(s->plan.hostname);
+		if (!name)
+			return err_nomem(e);
+		free(z->record.etc_hostname);
+		z->record.etc_hostname = name;
+		z->record.has_started = true;
+		z->record.identity_pending = false;
+		if (zone_write_record(z->dir_fd, &z->record, e) < 0)
+			return -1;
+	}
+	s->state.phase = PHASE_RUNNING;
+	(void)clock_rfc3339(s->state.started, clock_real_ns());
+	if (state_write(z->store, z->name, &s->state, e) < 0)
+		return -1;
+	json_t *fields =
+		json_pack("{s:i, s:I}", "pid", s->pid, "restarts", (json_int_t)s->state.restarts);
+	(void)event_append(z->dir_fd, "started", fields);
+	/* The keeper is to hold no copy of the host's mounts. */
+	if (s->old_mount_ns >= 0 && setns(s->old_mount_ns, CLONE_NEWNS) < 0)
+		return err_sys(e, errno, "return to the host's mount namespace");
+	return 0;
+}
+
+static void undo(struct start *s)
+{
+	if (s->pid > 0) {
+		(void)sys_pidfd_send_signal(s->pidfd, SIGKILL);
+		(void)waitpid(s->pid, NULL, 0);
+	}
+	/* Detached trees and the private namespace go with this process. The network namespace
+	 * went with its last process, unless we still hold a descriptor of it: none is kept. */
+	cg_close(&s->cg);
+	struct err why = {0};
+	if (zone_sweep(s->zone->store, s->plan.name, &s->state, &why) < 0)
+		(void)event_append(
+			s->zone->dir_fd, "sweep_failed", json_pack("{s:s}", "error", why.msg));
+}
+
+static void answer(struct start *s, const struct err *e)
+{
+	struct start_answer a = {.ok = !e, .pid = s->pid};
+	if (e)
+		a.e = *e;
+	bool give_pty = !e && s->options->stdio == START_PTY;
+	(void)fd_send(s->answer, &a, sizeof a, &s->pty_master, give_pty ? 1 : 0);
+	if (give_pty)
+		fd_close(&s->pty_master);
+}
+
+void start_explain(const struct start *s, const struct start_msg *m, struct err *e)
+{
+	static const char *const hints[] = {
+		[FAULT_HINT_NONE] = "",
+		[FAULT_HINT_INIT_MISSING] =
+			"there is no such program in the zone's root: see init.args",
+		[FAULT_HINT_INIT_FORMAT] = "it is not a program for this machine",
+		[FAULT_HINT_INIT_LOADER] =
+			"the file is there, its loader (ld.so, or the one behind #!) "
+			"is not: is the root complete, and for this architecture?",
+		[FAULT_HINT_NOT_DIRECTORY] = "it must be an ordinary directory in the zone's root",
+		[FAULT_HINT_KERNEL_TOO_OLD] = "Linux 6.1 or newer is needed",
+		[FAULT_HINT_MOUNT_LIMIT] = "the limit of mounts is reached: sysctl fs.mount-max",
+	};
+	char object[sizeof m->fault.object];
+	memcpy(object, m->fault.object, sizeof object);
+	object[sizeof object - 1] = '\0';
+	err_sys(e, m->fault.errnum, "step %s: %s", start_step_name(m->step), object);
+	err_at(e, start_step_name(m->step), object);
+	if (m->fault.hint < ARRAY_LEN(hints) && hints[m->fault.hint] && hints[m->fault.hint][0])
+		err_hint(e, "%s", hints[m->fault.hint]);
+	(void)s;
+}

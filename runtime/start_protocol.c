@@ -1,0 +1,99 @@
+#include "runtime/start_protocol.h"
+
+#include <stddef.h>
+
+struct rule {
+	enum start_state from;
+	enum start_kind kind;
+	enum start_state to;
+};
+
+static const struct rule rules[] = {
+	{START_SPAWNED, START_MSG_ROOT, START_MAPPED},
+	{START_MAPPED, START_MSG_CONSOLE, START_CONSOLED},
+	{START_MAPPED, START_MSG_READY, START_READY}, /* pipes instead of a console */
+	{START_CONSOLED, START_MSG_READY, START_READY},
+	{START_READY, START_MSG_GO, START_GOING},
+	{START_GOING, START_MSG_EOF, START_RUNNING},
+	{START_SPAWNED, START_MSG_FAIL, START_FAILED},
+	{START_MAPPED, START_MSG_FAIL, START_FAILED},
+	{START_CONSOLED, START_MSG_FAIL, START_FAILED},
+	{START_READY, START_MSG_FAIL, START_FAILED},
+	{START_GOING, START_MSG_FAIL, START_FAILED},
+	{START_SPAWNED, START_MSG_EOF, START_FAILED},
+	{START_MAPPED, START_MSG_EOF, START_FAILED},
+	{START_CONSOLED, START_MSG_EOF, START_FAILED},
+	{START_READY, START_MSG_EOF, START_FAILED},
+};
+
+int start_next(enum start_state s, uint32_t kind)
+{
+	for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
+		if (rules[i].from == s && (uint32_t)rules[i].kind == kind)
+			return (int)rules[i].to;
+	return -1;
+}
+
+int exec_next(enum exec_state s, uint32_t kind)
+{
+	static const struct {
+		enum exec_state from;
+		enum start_kind kind;
+		enum exec_state to;
+	} table[] = {
+		{EXEC_SPAWNED, START_MSG_PROCESS, EXEC_HAS_PROCESS},
+		{EXEC_SPAWNED, START_MSG_CONSOLE, EXEC_HAS_CONSOLE},
+		{EXEC_HAS_PROCESS, START_MSG_CONSOLE, EXEC_HAS_BOTH},
+		{EXEC_HAS_CONSOLE, START_MSG_PROCESS, EXEC_HAS_BOTH},
+		{EXEC_HAS_PROCESS, START_MSG_EOF, EXEC_RUNNING},
+		{EXEC_HAS_BOTH, START_MSG_EOF, EXEC_RUNNING},
+		{EXEC_SPAWNED, START_MSG_EOF, EXEC_FAILED},
+		{EXEC_HAS_CONSOLE, START_MSG_EOF, EXEC_FAILED},
+		{EXEC_SPAWNED, START_MSG_FAIL, EXEC_FAILED},
+		{EXEC_HAS_PROCESS, START_MSG_FAIL, EXEC_FAILED},
+		{EXEC_HAS_CONSOLE, START_MSG_FAIL, EXEC_FAILED},
+		{EXEC_HAS_BOTH, START_MSG_FAIL, EXEC_FAILED},
+	};
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+		if (table[i].from == s && (uint32_t)table[i].kind == kind)
+			return (int)table[i].to;
+	return -1;
+}
+
+const char *start_step_name(uint32_t step)
+{
+	static const char *const names[START_STEPS] = {
+		[STEP_NONE] = "none",
+		[STEP_WAIT_ROOT] = "wait for root",
+		[STEP_CGROUP] = "cgroup",
+		[STEP_IDS] = "ids",
+		[STEP_MOUNTS] = "mounts",
+		[STEP_CONSOLE] = "console",
+		[STEP_HOSTNAME] = "hostname",
+		[STEP_SYSCTL] = "sysctl",
+		[STEP_KEYRING] = "keyring",
+		[STEP_GATE] = "gate",
+		[STEP_STDIO] = "stdio",
+		[STEP_RLIMITS] = "rlimits",
+		[STEP_PRIVILEGES] = "privileges",
+		[STEP_SECCOMP] = "seccomp",
+		[STEP_EXEC] = "exec",
+		[STEP_ENTER] = "enter",
+		[STEP_FORK] = "fork",
+	};
+	return step < START_STEPS ? names[step] : "?";
+}
+
+const char *start_state_name(enum start_state s)
+{
+	static const char *const names[START_STATES] = {
+		[START_SPAWNED] = "spawned",
+		[START_MAPPED] = "mapped",
+		[START_CONSOLED] = "consoled",
+		[START_READY] = "ready",
+		[START_GOING] = "going",
+		[START_RUNNING] = "running",
+		[START_FAILED] = "failed",
+	};
+	return s < START_STATES ? names[s] : "?";
+}

@@ -1,0 +1,252 @@
+/* The zone side of a start, in order. Each step is one function below, in the same order. What goes
+ * wrong travels back as {step, object, errno}; docs/START.md tells why the order is as it is. */
+#include "runtime/start_zone.h"
+#include "base/fd.h"
+#include "base/sys.h"
+#include "fsroot/apply.h"
+#include "fsroot/tree.h"
+#include "isolation/privileges/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+struct side {
+	struct zone_side *z;
+	struct start_root root;
+	int fds[MOUNT_SLOT_VOLUMES + 8];
+	struct apply_console console;
+};
+
+static int wait_for_root(struct side *s, struct fault *f);
+static int join_cgroup(struct side *s, struct fault *f);
+static int become_root(struct side *s, struct fault *f);
+static int set_sysctls(struct side *s, struct fault *f);
+static int make_mounts(struct side *s, struct fault *f);
+static int make_console(struct side *s, struct fault *f);
+static int set_hostname(struct side *s, struct fault *f);
+static int wait_at_gate(struct side *s, struct fault *f);
+static int set_stdio(struct side *s, struct fault *f);
+static int drop_privileges(struct side *s, struct fault *f);
+static int exec_init(struct side *s, struct fault *f);
+
+void start_zone(struct zone_side *z)
+{
+	static const struct {
+		enum start_step step;
+		int (*run)(struct side *, struct fault *);
+	} steps[] = {
+		{STEP_CGROUP, join_cgroup},
+		{STEP_WAIT_ROOT, wait_for_root},
+		{STEP_IDS, become_root},
+		{STEP_SYSCTL, set_sysctls},
+		{STEP_MOUNTS, make_mounts},
+		{STEP_CONSOLE, make_console},
+		{STEP_HOSTNAME, set_hostname},
+		{STEP_GATE, wait_at_gate},
+		{STEP_STDIO, set_stdio},
+		{STEP_PRIVILEGES, drop_privileges},
+		{STEP_EXEC, exec_init},
+	};
+	struct side s = {.z = z};
+	struct start_msg fail = {.kind = START_MSG_FAIL};
+	/* Until the gate opens we must not outlive the host side. */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+		if (steps[i].run(&s, &fail.fault) < 0) {
+			fail.step = (uint32_t)steps[i].step;
+			(void)fd_send(z->sock, &fail, sizeof fail, NULL, 0);
+			break;
+		}
+	_exit(125);
+}
+
+/* Joining before anything else: what we use from here on is the zone's. */
+static int join_cgroup(struct side *s, struct fault *f)
+{
+	size_t at = 0;
+	if (cg_attach_self(s->z->attach_fds, s->z->n_attach, &at) < 0)
+		return fault_set(f, "cgroup.procs");
+	/* A cgroup namespace is rooted where its maker is at that moment. On pure v2 clone3 has put
+	 * us there already; on v1 only now. */
+	if (s->z->late_cgroup_ns && unshare(CLONE_NEWCGROUP) < 0)
+		return fault_set(f, "cgroup namespace");
+	return 0;
+}
+
+static int wait_for_root(struct side *s, struct fault *f)
+{
+	int got[FD_PASS_MAX];
+	size_t n = FD_PASS_MAX, next = 0;
+	ssize_t len = fd_recv(s->z->sock, &s->root, sizeof s->root, got, &n);
+	if (len == 0)
+		_exit(125); /* the host side is gone: nobody to tell */
+	if (len < 0)
+		return fault_set(f, "message");
+	if ((size_t)len != sizeof s->root || start_next(START_SPAWNED, s->root.msg.kind) < 0 ||
+		s->root.n_groups > START_GROUPS_MAX) {
+		errno = EPROTO;
+		return fault_set(f, "message");
+	}
+	for (unsigned slot = 0; slot < sizeof s->fds / sizeof s->fds[0]; slot++) {
+		bool used = s->root.slots & 1u << slot;
+		s->fds[slot] = used && next < n ? got[next++] : -1;
+	}
+	return 0;
+}
+
+static int become_root(struct side *s, struct fault *f)
+{
+	if (s->z->plan->join_any && ns_join(&s->z->plan->ns, f) < 0)
+		return -1;
+	if (process_set_groups(NULL, 0, f) < 0 || process_set_ids(0, 0, 1, f) < 0)
+		return -1;
+	/* S02, H15: nothing of the host side's memory is for the zone to read. */
+	if (process_set_undumpable(f) < 0)
+		return -1;
+	/* A change of ids clears it: prctl(2). */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return fault_set(f, "parent death signal");
+	process_set_umask();
+	return 0;
+}
+
+/* Before the mounts, through the host's /proc: no path of the image is involved (S07, S28). */
+static int set_sysctls(struct side *s, struct fault *f)
+{
+	const struct plan *p = s->z->plan;
+	struct open_how how = {
+		.flags = O_WRONLY | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
+	};
+	for (size_t i = 0; i < p->n_sysctls; i++) {
+		autofd int fd = sys_openat2(s->z->proc_sys_fd, p->sysctl_keys[i], &how);
+		size_t len = strlen(p->sysctl_values[i]);
+		if (fd < 0 || write(fd, p->sysctl_values[i], len) != (ssize_t)len)
+			return fault_set(f, p->sysctl_keys[i]);
+	}
+	return 0;
+}
+
+static int make_mounts(struct side *s, struct fault *f)
+{
+	struct apply_plan plan = {
+		.fds = s->fds,
+		.n_fds = sizeof s->fds / sizeof s->fds[0],
+		.ops = s->z->plan->mounts.ops,
+		.n_ops = s->z->plan->mounts.n_ops,
+	};
+	return apply_mounts(&plan, f);
+}
+
+static int make_console(struct side *s, struct fault *f)
+{
+	if (s->z->has_console) {
+		if (apply_console(s->fds[MOUNT_SLOT_ROOT], 5, &s->console, f) < 0)
+			return -1;
+		struct start_msg m = {.kind = START_MSG_CONSOLE};
+		int both[2] = {s->console.master_fd, s->console.slave_fd};
+		if (fd_send(s->z->sock, &m, sizeof m, both, 2) < 0)
+			return fault_set(f, "message");
+		fd_close(&s->console.master_fd);
+	}
+	return apply_pivot(s->fds[MOUNT_SLOT_ROOT], f);
+}
+
+static int set_hostname(struct side *s, struct fault *f)
+{
+	const char *name = s->z->plan->hostname;
+	return sethostname(name, strlen(name)) < 0 ? fault_set(f, name) : 0;
+}
+
+static int wait_at_gate(struct side *s, struct fault *f)
+{
+	struct start_msg m = {.kind = START_MSG_READY};
+	if (fd_send(s->z->sock, &m, sizeof m, NULL, 0) < 0)
+		return fault_set(f, "message");
+	ssize_t len = fd_recv(s->z->sock, &m, sizeof m, NULL, NULL);
+	if (len == 0)
+		_exit(125);
+	if (len != (ssize_t)sizeof m || start_next(START_READY, m.kind) < 0) {
+		errno = EPROTO;
+		return fault_set(f, "message");
+	}
+	/* From here on the zone outlives the host side: a keeper that dies takes nothing along. */
+	return prctl(PR_SET_PDEATHSIG, 0) < 0 ? fault_set(f, "parent death signal") : 0;
+}
+
+/* A new session, so that nobody's terminal is ours (S24). A system init gets no controlling
+ * terminal: with one, ^C on the console would be "reboot" to it. */
+static int set_stdio(struct side *s, struct fault *f)
+{
+	if (setsid() < 0 && errno != EPERM)
+		return fault_set(f, "session");
+	for (int i = 0; i < 3; i++) {
+		int fd = s->z->has_console ? s->console.slave_fd : s->z->stdio[i];
+		if (dup2(fd, i) < 0)
+			return fault_set(f, "standard streams");
+	}
+	return 0;
+}
+
+static int drop_privileges(struct side *s, struct fault *f)
+{
+	struct drop_plan *d = &s->z->drop;
+	d->uid = s->root.uid;
+	d->gid = s->root.gid;
+	d->groups = s->root.groups;
+	d->n_groups = s->root.n_groups;
+	/* Not root: nothing but what is ambient, as caps_plan_for_uid has it. */
+	if (d->uid != 0) {
+		d->caps.effective = d->caps.permitted = d->caps.ambient;
+		d->caps.inheritable = d->caps.ambient;
+	}
+	return drop_apply(d, f);
+}
+
+static int explain_exec(const char *program, struct fault *f)
+{
+	int errnum = errno;
+	enum fault_hint hint = FAULT_HINT_INIT_MISSING;
+	if (errnum == ENOEXEC)
+		hint = FAULT_HINT_INIT_FORMAT;
+	else if (errnum == ENOENT && access(program, F_OK) == 0)
+		hint = FAULT_HINT_INIT_LOADER;
+	else if (errnum != ENOENT)
+		hint = FAULT_HINT_NONE;
+	errno = errnum;
+	return fault_set_hint(f, program, hint);
+}
+
+static int exec_init(struct side *s, struct fault *f)
+{
+	const struct plan *p = s->z->plan;
+	char cwd[4096];
+	/* S04: last of all, and it must be a place inside the root. */
+	if (chdir(p->cwd) < 0 || !getcwd(cwd, sizeof cwd))
+		return fault_set(f, p->cwd);
+	if (cwd[0] != '/') {
+		errno = EXDEV;
+		return fault_set(f, p->cwd);
+	}
+	if (process_cloexec_from(3, f) < 0)
+		return -1;
+	for (size_t i = 0; i < p->n_preserve_fds; i++)
+		if (fcntl(p->preserve_fds[i], F_SETFD, 0) < 0)
+			return fault_set(f, "preserved descriptor");
+	if (s->z->init_fd >= 0) {
+		/* cella-init reports for the command, and closes the channel when it runs. */
+		if (fcntl(s->z->sock, F_SETFD, 0) < 0)
+			return fault_set(f, "channel");
+		(void)execveat(s->z->init_fd, "", s->z->init_argv, p->env, AT_EMPTY_PATH);
+		return fault_set(f, "cella-init");
+	}
+	(void)execve(p->argv[0], p->argv, p->env);
+	return explain_exec(p->argv[0], f);
+}

@@ -1,0 +1,364 @@
+#include "runtime/zone.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/proc.h"
+#include "base/str.h"
+#include "specs/name.h"
+#include "specs/spec_json.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <signal.h>
+#include <unistd.h>
+
+enum {
+	SPEC_MAX = 1 << 20,
+	RECORD_MAX = 1 << 20
+};
+
+/* ---- lock ---- */
+
+static int busy(int lock_fd, const char *name, enum err_class cls, struct err *e)
+{
+	char pid[24];
+	ssize_t n = pread(lock_fd, pid, sizeof pid - 1, 0);
+	pid[n > 0 ? n : 0] = '\0';
+	pid[strcspn(pid, "\n")] = '\0';
+	err_set(e, cls, "zone '%s' is busy: another command%s%s works on it", name,
+		pid[0] ? ", pid " : "", pid);
+	return err_hint(e, "try again, or wait for it");
+}
+
+static volatile sig_atomic_t lock_timed_out;
+static void on_alarm(int sig)
+{
+	(void)sig;
+	lock_timed_out = 1;
+}
+
+/* Wait for the lock until the deadline. F_OFD_SETLKW has no timeout: a POSIX timer's signal without
+ * SA_RESTART interrupts it; it repeats, in case the first comes before the call. */
+static int lock_wait(int fd, int64_t timeout_ms)
+{
+	struct flock lk = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	if (fcntl(fd, F_OFD_SETLK, &lk) == 0)
+		return 0;
+	if (timeout_ms == 0 || (errno != EAGAIN && errno != EACCES))
+		return -1;
+	struct sigaction sa = {.sa_handler = on_alarm}, old;
+	timer_t timer;
+	struct sigevent sev = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
+	if (timer_create(CLOCK_MONOTONIC, &sev, &timer) < 0)
+		return -1;
+	struct itimerspec at = {
+		.it_value = {timeout_ms / 1000, timeout_ms % 1000 * 1000000},
+		.it_interval = {0, 20000000},
+	};
+	lock_timed_out = 0;
+	(void)sigaction(SIGALRM, &sa, &old);
+	(void)timer_settime(timer, 0, &at, NULL);
+	int r;
+	do
+		r = fcntl(fd, F_OFD_SETLKW, &lk);
+	while (r < 0 && errno == EINTR && !lock_timed_out);
+	int errnum = errno;
+	(void)timer_delete(timer);
+	(void)sigaction(SIGALRM, &old, NULL);
+	errno = r < 0 && errnum == EINTR ? EAGAIN : errnum;
+	return r;
+}
+
+static int lock_in(int dir_fd, const char *name, int64_t timeout_ms, struct err *e)
+{
+	autofd int fd = openat(
+		dir_fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_sys(e, errno, "zone '%s': open its lock", name);
+	struct stat st;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return err_set(e, ERR_HOST, "zone '%s': its lock is not a regular file", name);
+	if (lock_wait(fd, timeout_ms) < 0) {
+		if (errno == EAGAIN || errno == EACCES)
+			return busy(fd, name, ERR_BUSY, e);
+		return err_sys(e, errno, "zone '%s': lock", name);
+	}
+	char pid[24];
+	int n = snprintf(pid, sizeof pid, "%d\n", getpid());
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, (size_t)n, 0) != n) {
+		/* The holder's pid is only for the other side's message: a full disk must not stop
+		 * `stop` and `destroy` from working. */
+	}
+	return fd_steal(&fd);
+}
+
+static int open_dir(const struct store *s, const char *name, struct err *e)
+{
+	if (name_check("zone", name, e) < 0)
+		return -1;
+	int fd = openat(s->zones_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT) {
+		err_set(e, ERR_NOT_FOUND, "no zone '%s'", name);
+		return err_hint(e, "`cella list` shows the zones of store '%s'", s->root);
+	}
+	return fd < 0 ? err_sys(e, errno, "zone '%s': open its directory", name) : fd;
+}
+
+/* Directory and lock. While we waited for the lock the zone may have been destroyed or renamed, and
+ * another may have its name: then the lock is on something else, and we look again. */
+static int open_locked(const struct store *s, const char *name, int64_t timeout_ms, int *ret_dir,
+	int *ret_lock, struct err *e)
+{
+	for (int tries = 0; tries < 100; tries++) {
+		autofd int dir = open_dir(s, name, e);
+		if (dir < 0)
+			return -1;
+		autofd int lock = lock_in(dir, name, timeout_ms, e);
+		if (lock < 0) {
+			/* removed between the two opens: the next look says so */
+			if (e->sys_errno == ENOENT)
+				continue;
+			return -1;
+		}
+		struct stat mine, now;
+		if (fstat(dir, &mine) == 0 &&
+			fstatat(s->zones_fd, name, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+			mine.st_ino == now.st_ino && mine.st_dev == now.st_dev) {
+			*ret_dir = fd_steal(&dir);
+			*ret_lock = fd_steal(&lock);
+			return 0;
+		}
+	}
+	return err_set(e, ERR_BUSY, "zone '%s' is replaced again and again", name);
+}
+
+int zone_lock(const struct store *s, const char *name, int64_t timeout_ms, struct err *e)
+{
+	autofd int dir = -1;
+	int lock = -1;
+	return open_locked(s, name, timeout_ms, &dir, &lock, e) < 0 ? -1 : lock;
+}
+
+/* ---- record ---- */
+
+void zone_record_done(struct zone_record *r)
+{
+	for (size_t i = 0; i < r->n_layers; i++)
+		free(r->layers[i]);
+	free(r->layers);
+	free(r->address4);
+	free(r->address6);
+	free(r->source);
+	free(r->etc_hostname);
+	free(r->clone_of);
+	free(r->network);
+	*r = (struct zone_record){0};
+}
+
+static json_t *record_to_json(const struct zone_record *r)
+{
+	json_t *layers = json_array();
+	for (size_t i = 0; i < r->n_layers; i++)
+		json_array_append_new(layers, json_string(r->layers[i]));
+	return json_pack(
+		"{s:i, s:s, s:I, s:o, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:s, s:s, s:s}",
+		"zone_record", 1, "uuid", r->uuid, "id_first", (json_int_t)r->id_first, "layers",
+		layers, "address4", r->address4 ? r->address4 : "", "address6",
+		r->address6 ? r->address6 : "", "mac", r->mac, "source", r->source ? r->source : "",
+		"created", r->created, "ephemeral", (int)r->ephemeral, "has_started",
+		(int)r->has_started, "identity_pending", (int)r->identity_pending, "etc_hostname",
+		r->etc_hostname ? r->etc_hostname : "", "clone_of", r->clone_of ? r->clone_of : "",
+		"network", r->network ? r->network : "");
+}
+
+static bool take_text(const json_t *doc, const char *key, char **ret)
+{
+	const char *v = json_string_value(json_object_get(doc, key));
+	return v && (*ret = strdup(v));
+}
+
+static bool take_fixed(const json_t *doc, const char *key, char *ret, size_t size)
+{
+	const char *v = json_string_value(json_object_get(doc, key));
+	if (!v || strlen(v) >= size)
+		return false;
+	memcpy(ret, v, strlen(v) + 1);
+	return true;
+}
+
+static bool take_bool(const json_t *doc, const char *key, bool *ret)
+{
+	const json_t *v = json_object_get(doc, key);
+	*ret = json_is_true(v);
+	return json_is_boolean(v);
+}
+
+static bool take_layers(const json_t *doc, struct zone_record *r)
+{
+	const json_t *layers = json_object_get(doc, "layers");
+	size_t n = json_array_size(layers);
+	if (!json_is_array(layers) || !(r->layers = calloc(n + 1, sizeof *r->layers)))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		const char *id = json_string_value(json_array_get(layers, i));
+		/* A layer id becomes a path component: nothing but the two forms that we make. */
+		if (!id || strlen(id) > LAYER_ID_MAX + 2 ||
+			strspn(id, "0123456789abcdefd-") != strlen(id) ||
+			!(r->layers[i] = strdup(id)))
+			return false;
+		r->n_layers++;
+	}
+	return true;
+}
+
+static bool record_from_json(const json_t *doc, struct zone_record *r)
+{
+	json_int_t id = json_integer_value(json_object_get(doc, "id_first"));
+	if (!json_is_integer(json_object_get(doc, "id_first")) || id < 0 || id > UINT32_MAX - 65535)
+		return false;
+	r->id_first = (uint32_t)id;
+	return json_integer_value(json_object_get(doc, "zone_record")) == 1 &&
+	       take_fixed(doc, "uuid", r->uuid, sizeof r->uuid) && strlen(r->uuid) == UUID_LEN &&
+	       strspn(r->uuid, "0123456789abcdef") == UUID_LEN && take_layers(doc, r) &&
+	       take_text(doc, "address4", &r->address4) &&
+	       take_text(doc, "address6", &r->address6) &&
+	       take_fixed(doc, "mac", r->mac, sizeof r->mac) &&
+	       take_text(doc, "source", &r->source) &&
+	       take_fixed(doc, "created", r->created, sizeof r->created) &&
+	       take_bool(doc, "ephemeral", &r->ephemeral) &&
+	       take_bool(doc, "has_started", &r->has_started) &&
+	       take_bool(doc, "identity_pending", &r->identity_pending) &&
+	       take_text(doc, "etc_hostname", &r->etc_hostname) &&
+	       take_text(doc, "clone_of", &r->clone_of) && take_text(doc, "network", &r->network);
+}
+
+int zone_read_record(int zone_dir_fd, struct zone_record *ret, struct err *e)
+{
+	autofree char *text = NULL;
+	size_t len = 0;
+	if (path_read_file(zone_dir_fd, "zone.json", RECORD_MAX, &text, &len, e) < 0)
+		return err_class_set(e, ERR_FAILED);
+	json_error_t je;
+	json_t *doc = json_loadb(text, len, JSON_REJECT_DUPLICATES, &je);
+	if (!doc)
+		return err_set(e, ERR_FAILED, "zone.json:%d:%d: %s", je.line, je.column, je.text);
+	if (json_integer_value(json_object_get(doc, "zone_record")) > 1) {
+		json_decref(doc);
+		return err_set(e, ERR_FAILED, "zone.json was written by a newer version of cella");
+	}
+	struct zone_record r = {0};
+	bool ok = record_from_json(doc, &r);
+	json_decref(doc);
+	if (!ok) {
+		zone_record_done(&r);
+		return err_set(
+			e, ERR_FAILED, "zone.json lacks a field or holds one of the wrong type");
+	}
+	*ret = r;
+	return 0;
+}
+
+static int write_json(int dir_fd, const char *file, const json_t *doc, struct err *e)
+{
+	autofree char *text = doc ? json_dumps(doc, JSON_INDENT(2)) : NULL;
+	if (!text)
+		return err_nomem(e);
+	size_t n = strlen(text);
+	text[n] = '\n'; /* in the place of the NUL: the length is passed on */
+	return path_write_atomic(dir_fd, file, text, n + 1, 0600, e);
+}
+
+int zone_write_spec(int zone_dir_fd, const json_t *doc, struct err *e)
+{
+	return write_json(zone_dir_fd, "spec.json", doc, e);
+}
+
+int zone_write_record(int zone_dir_fd, const struct zone_record *r, struct err *e)
+{
+	json_t *doc = record_to_json(r);
+	int n = write_json(zone_dir_fd, "zone.json", doc, e);
+	json_decref(doc);
+	return n;
+}
+
+int zone_record_copy(const struct zone_record *r, struct zone_record *ret, struct err *e)
+{
+	struct zone_record copy = {0};
+	json_t *doc = record_to_json(r);
+	bool ok = doc && record_from_json(doc, &copy);
+	json_decref(doc);
+	if (!ok) {
+		zone_record_done(&copy);
+		return err_nomem(e);
+	}
+	*ret = copy;
+	return 0;
+}
+
+/* ---- zone ---- */
+
+static int load_spec(struct zone *z, struct err *e)
+{
+	autofree char *text = NULL;
+	size_t len = 0;
+	if (path_read_file(z->dir_fd, "spec.json", SPEC_MAX, &text, &len, e) < 0)
+		return err_class_set(e, ERR_FAILED);
+	json_error_t je;
+	json_t *doc = json_loadb(text, len, JSON_REJECT_DUPLICATES, &je);
+	if (!doc)
+		return err_set(e, ERR_FAILED, "spec.json:%d:%d: %s", je.line, je.column, je.text);
+	/* The directory's name is the zone's name: a rename that died between the two is healed. */
+	if (json_is_object(doc))
+		json_object_set_new(doc, "name", json_string(z->name));
+	z->doc = doc;
+	if (spec_from_json(doc, "spec.json", &z->spec, e) < 0)
+		return err_class_set(e, ERR_FAILED);
+	return 0;
+}
+
+int zone_open(const struct store *s, const char *name, unsigned flags, int64_t timeout_ms,
+	struct zone *ret, struct err *e)
+{
+	struct zone z = {.store = s, .dir_fd = -1, .lock_fd = -1};
+	int r;
+	if (flags & ZONE_LOCK)
+		r = open_locked(s, name, timeout_ms, &z.dir_fd, &z.lock_fd, e);
+	else
+		r = (z.dir_fd = open_dir(s, name, e)) < 0 ? -1 : 0;
+	if (r < 0)
+		return -1;
+	(void)snprintf(z.name, sizeof z.name, "%s", name);
+	struct err why = {0};
+	/* Both, even if the first is bad: destroying a broken zone needs what can be read. */
+	bool bad = load_spec(&z, &why) < 0;
+	bad |= zone_read_record(z.dir_fd, &z.record, bad ? NULL : &why) < 0;
+	if (bad) {
+		if (!(flags & ZONE_ALLOW_BROKEN)) {
+			zone_close(&z);
+			*e = why;
+			err_prefix(e, "zone '%s' is broken", name);
+			return err_hint(e,
+				"mend the file in '%s/zones/%s', or `cella destroy --force %s`",
+				s->root, name, name);
+		}
+	}
+	*ret = z;
+	return 0;
+}
+
+void zone_close(struct zone *z)
+{
+	json_decref(z->doc);
+	spec_free(z->spec);
+	zone_record_done(&z->record);
+	fd_close(&z->dir_fd);
+	fd_close(&z->lock_fd);
+	z->doc = NULL;
+	z->spec = NULL;
+}
