@@ -1,0 +1,102 @@
+/* completions/cella.bash, made from the list of verbs. */
+#include "cli/man.h"
+#include "cli/cli.h"
+
+#include <string.h>
+
+static void print_words(const struct opt *o, FILE *to)
+{
+	for (; o->long_name; o++) {
+		(void)fprintf(to, " --%s", o->long_name);
+		if (o->short_name)
+			(void)fprintf(to, " -%c", o->short_name);
+	}
+}
+
+/* Patterns of all options that take a value, for one `case`. */
+static void print_value_cases(const struct opt *o, FILE *to)
+{
+	for (; o->long_name; o++) {
+		if (o->kind != OPT_WORD || !o->words)
+			continue;
+		(void)fprintf(to, "\t--%s)\n\t\t_cella_reply -W '", o->long_name);
+		for (const char *const *w = o->words; *w; w++)
+			(void)fprintf(to, "%s%s", w == o->words ? "" : " ", *w);
+		(void)fputs("' -- \"$cur\"\n\t\treturn\n\t\t;;\n", to);
+	}
+}
+
+static void print_verb(const struct verb *v, FILE *to)
+{
+	struct opt_group groups[VERB_GROUPS];
+	size_t n = verb_groups(v, NULL, groups);
+	const char *space = strchr(v->name, ' ');
+	(void)fprintf(to, "\t%.*s", space ? (int)(space - v->name) : (int)strlen(v->name), v->name);
+	for (const char *const *a = v->aliases; a && *a; a++)
+		(void)fprintf(to, " | %s", *a);
+	(void)fputs(")\n\t\topts='", to);
+	for (size_t i = 0; i + 1 < n; i++)
+		print_words(groups[i].opts, to);
+	(void)fputs("'\n", to);
+	if (space)
+		(void)fprintf(to, "\t\tnames='%s'\n", space + 1);
+	else if (strstr(v->synopsis, "FILE..."))
+		(void)fputs("\t\tnames=files\n", to);
+	else if (strstr(v->synopsis, "NAME") || strstr(v->synopsis, "SOURCE") ||
+		 strstr(v->synopsis, "OLD"))
+		(void)fputs("\t\tnames=zones\n", to);
+	(void)fputs("\t\t;;\n", to);
+}
+
+static void print_verb_names(FILE *to)
+{
+	bool first = true;
+	for (const struct verb *const *v = verbs; *v; v++) {
+		const char *space = strchr((*v)->name, ' ');
+		if ((*v)->flags & VERB_HIDDEN)
+			continue;
+		(void)fprintf(to, "%s%.*s", first ? "" : " ",
+			space ? (int)(space - (*v)->name) : (int)strlen((*v)->name), (*v)->name);
+		for (const char *const *a = (*v)->aliases; a && *a; a++)
+			(void)fprintf(to, " %s", *a);
+		first = false;
+	}
+}
+
+void completion_print_bash(FILE *to)
+{
+	(void)fputs(
+		"# bash completion for cella. Made by `cella _man --bash` from the verbs' own "
+		"tables.\n_cella_reply()\n{\n\tmapfile -t COMPREPLY < <(compgen \"$@\")\n}\n\n_cella()\n{\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} "
+		"prev=${COMP_WORDS[COMP_CWORD - 1]}\n\tlocal verb='' opts='' names='' i\n"
+		"\tCOMPREPLY=()\n\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
+		"\t\tcase ${COMP_WORDS[i]} in\n"
+		"\t\t--root | --run | --log | --format) ((i++)) ;;\n\t\t-*) ;;\n"
+		"\t\t*)\n\t\t\tverb=${COMP_WORDS[i]}\n\t\t\tbreak\n\t\t\t;;\n\t\tesac\n\tdone\n"
+		"\tcase $prev in\n",
+		to);
+	print_value_cases(cli_global_options, to);
+	for (const struct verb *const *v = verbs; *v; v++)
+		if ((*v)->options && !((*v)->flags & VERB_HIDDEN))
+			print_value_cases((*v)->options, to);
+	(void)fputs("\t--from | --spec | --root | --run | --log)\n"
+		    "\t\t_cella_reply -f -- \"$cur\"\n\t\treturn\n\t\t;;\n\tesac\n"
+		    "\tif [[ -z $verb ]]; then\n\t\t_cella_reply -W '",
+		to);
+	print_verb_names(to);
+	print_words(cli_global_options, to);
+	(void)fputs("' -- \"$cur\"\n\t\treturn\n\tfi\n\tcase $verb in\n", to);
+	for (const struct verb *const *v = verbs; *v; v++)
+		if (!((*v)->flags & VERB_HIDDEN))
+			print_verb(*v, to);
+	(void)fputs("\tesac\n\tif [[ $cur == -* ]]; then\n\t\t_cella_reply -W \"$opts", to);
+	print_words(cli_global_options, to);
+	(void)fputs("\" -- \"$cur\"\n\telif [[ $names == zones ]]; then\n"
+		    "\t\t_cella_reply -W \"$(cella list -q 2>/dev/null)\" -- \"$cur\"\n"
+		    "\telif [[ $names == files ]]; then\n"
+		    "\t\t_cella_reply -f -- \"$cur\"\n"
+		    "\telif [[ -n $names ]]; then\n"
+		    "\t\t_cella_reply -W \"$names\" -- \"$cur\"\n\tfi\n}\n"
+		    "complete -F _cella cella\n",
+		to);
+}

@@ -1,0 +1,58 @@
+#include "cli/zone_columns.h"
+#include "base/mem.h"
+#include "runtime/inspect.h"
+
+/* X(key, title, kind, shown by list, shown by show, want) */
+#define ZONE_COLUMNS(X)                                                                            \
+	X("name", "NAME", TEXT, true, true, 0)                                                     \
+	X("state", "STATE", TEXT, true, true, 0)                                                   \
+	X("pid", "PID", NUMBER, true, true, 0)                                                     \
+	X("address4", "IPV4", TEXT, true, true, 0)                                                 \
+	X("address6", "IPV6", TEXT, false, true, 0)                                                \
+	X("memory_current", "MEMORY", BYTES, true, true, INSPECT_RESOURCES)                        \
+	X("pids_current", "PIDS", NUMBER, true, true, INSPECT_RESOURCES)                           \
+	X("cpu_usage_usec", "CPU", USEC, false, true, INSPECT_RESOURCES)                           \
+	X("init", "INIT", TEXT, true, true, 0)                                                     \
+	X("hostname", "HOSTNAME", TEXT, false, true, 0)                                            \
+	X("description", "DESCRIPTION", TEXT, false, true, 0)                                      \
+	X("labels", "LABELS", TEXT, false, true, 0)                                                \
+	X("groups", "GROUPS", TEXT, false, true, 0)                                                \
+	X("protect", "PROTECT", TEXT, false, true, 0)                                              \
+	X("source", "SOURCE", TEXT, false, true, 0)                                                \
+	X("clone_of", "CLONE_OF", TEXT, false, true, 0)                                            \
+	X("created", "CREATED", TIME, false, true, 0)                                              \
+	X("started", "STARTED", TIME, false, true, 0)                                              \
+	X("restarts", "RESTARTS", NUMBER, false, true, 0)                                          \
+	X("uuid", "UUID", TEXT, false, true, 0)                                                    \
+	X("id_first", "ID_FIRST", NUMBER, false, true, 0)                                          \
+	X("keeper_pid", "KEEPER_PID", NUMBER, false, true, 0)                                      \
+	X("network_mode", "NETWORK_MODE", TEXT, false, true, 0)                                    \
+	X("network", "NETWORK", TEXT, false, true, 0)                                              \
+	X("host_interface", "HOST_INTERFACE", TEXT, false, true, 0)                                \
+	X("mac", "MAC", TEXT, false, true, 0)                                                      \
+	X("memory_max", "MEMORY_MAX", BYTES, false, true, INSPECT_RESOURCES)                       \
+	X("memory_peak", "MEMORY_PEAK", BYTES, false, false, INSPECT_RESOURCES)                    \
+	X("swap_current", "SWAP", BYTES, false, false, INSPECT_RESOURCES)                          \
+	X("oom_kills", "OOM_KILLS", NUMBER, false, false, INSPECT_RESOURCES)                       \
+	X("pids_max", "PIDS_MAX", NUMBER, false, true, INSPECT_RESOURCES)                          \
+	X("cpu_user_usec", "CPU_USER", USEC, false, false, INSPECT_RESOURCES)                      \
+	X("cpu_system_usec", "CPU_SYSTEM", USEC, false, false, INSPECT_RESOURCES)                  \
+	X("cpu_nr_throttled", "THROTTLED", NUMBER, false, false, INSPECT_RESOURCES)                \
+	X("cpu_throttled_usec", "THROTTLED_TIME", USEC, false, false, INSPECT_RESOURCES)           \
+	X("io_read_bytes", "READ", BYTES, false, false, INSPECT_RESOURCES)                         \
+	X("io_write_bytes", "WRITTEN", BYTES, false, false, INSPECT_RESOURCES)                     \
+	X("disk_bytes", "DISK", BYTES, false, false, INSPECT_DISK)                                 \
+	X("disk_files", "FILES", NUMBER, false, false, INSPECT_DISK)                               \
+	X("layers", "LAYERS", TEXT, false, true, 0)                                                \
+	X("ephemeral", "EPHEMERAL", TEXT, false, false, 0)                                         \
+	X("template", "TEMPLATE", TEXT, false, false, 0)                                           \
+	X("spec", "SPEC", TEXT, false, false, INSPECT_SPEC)                                        \
+	X("error", "ERROR", TEXT, false, false, 0)
+
+#define LIST_ROW(key, title, kind, list, show, want) {key, title, COLUMN_##kind, list, want},
+#define SHOW_ROW(key, title, kind, list, show, want) {key, title, COLUMN_##kind, show, want},
+
+static const struct column list_items[] = {ZONE_COLUMNS(LIST_ROW)};
+static const struct column show_items[] = {ZONE_COLUMNS(SHOW_ROW)};
+const struct columns zone_columns_list = {list_items, ARRAY_LEN(list_items)};
+const struct columns zone_columns_show = {show_items, ARRAY_LEN(show_items)};

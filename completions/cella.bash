@@ -1,0 +1,145 @@
+# bash completion for cella. Made by `cella _man --bash` from the verbs' own tables.
+_cella_reply()
+{
+	mapfile -t COMPREPLY < <(compgen "$@")
+}
+
+_cella()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+	local verb='' opts='' names='' i
+	COMPREPLY=()
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		--root | --run | --log | --format) ((i++)) ;;
+		-*) ;;
+		*)
+			verb=${COMP_WORDS[i]}
+			break
+			;;
+		esac
+	done
+	case $prev in
+	--format)
+		_cella_reply -W 'table json jsonl csv' -- "$cur"
+		return
+		;;
+	--for)
+		_cella_reply -W 'running stopped' -- "$cur"
+		return
+		;;
+	--from | --spec | --root | --run | --log)
+		_cella_reply -f -- "$cur"
+		return
+		;;
+	esac
+	if [[ -z $verb ]]; then
+		_cella_reply -W 'create clone rename destroy rm start boot stop kill halt restart reboot wait repair exec shell login console run list ls show info ps log set edit validate plan host help --format --json -j --quiet -q --root --run --log --help -h --version' -- "$cur"
+		return
+	fi
+	case $verb in
+	create)
+		opts=' --from --spec --set --description --label'
+		;;
+	clone)
+		opts=' --set'
+		names=zones
+		;;
+	rename)
+		opts=''
+		names=zones
+		;;
+	destroy | rm)
+		opts=' --force -f --group --all'
+		names=zones
+		;;
+	start | boot)
+		opts=' --group --all'
+		names=zones
+		;;
+	stop)
+		opts=' --timeout -t --no-kill --group --all'
+		names=zones
+		;;
+	kill | halt)
+		opts=' --signal -s --group --all'
+		names=zones
+		;;
+	restart | reboot)
+		opts=' --timeout -t --group --all'
+		names=zones
+		;;
+	wait)
+		opts=' --for --timeout -t --group --all'
+		names=zones
+		;;
+	repair)
+		opts=' --group --all'
+		names=zones
+		;;
+	exec)
+		opts=' --user -u --workdir -w --env -e --tty -t --no-tty -T --interactive -i'
+		names=zones
+		;;
+	shell | login)
+		opts=' --user -u --workdir -w --env -e --tty -t --no-tty -T'
+		names=zones
+		;;
+	console)
+		opts=' --escape -e --lines -n'
+		names=zones
+		;;
+	run)
+		opts=' --from --name --spec --set --user -u --workdir -w --env -e --tty -t --no-tty -T --interactive -i --rm'
+		;;
+	list | ls)
+		opts=' --group --all --columns -o --sort -s --filter --no-header -H'
+		names=zones
+		;;
+	show | info)
+		opts=' --spec --expanded --group --all --columns -o --sort -s --filter --no-header -H'
+		names=zones
+		;;
+	ps)
+		opts=' --group --all --columns -o --sort -s --filter --no-header -H'
+		names=zones
+		;;
+	log)
+		opts=' --follow -f --lines -n --raw --events --columns -o --sort -s --filter --no-header -H'
+		names=zones
+		;;
+	set)
+		opts=' --dry-run -n --group --all'
+		names=zones
+		;;
+	edit)
+		opts=''
+		names=zones
+		;;
+	validate)
+		opts=''
+		names=files
+		;;
+	plan)
+		opts=''
+		names=zones
+		;;
+	host)
+		opts=' --columns -o --sort -s --filter --no-header -H'
+		names='check'
+		;;
+	help)
+		opts=''
+		;;
+	esac
+	if [[ $cur == -* ]]; then
+		_cella_reply -W "$opts --format --json -j --quiet -q --root --run --log --help -h --version" -- "$cur"
+	elif [[ $names == zones ]]; then
+		_cella_reply -W "$(cella list -q 2>/dev/null)" -- "$cur"
+	elif [[ $names == files ]]; then
+		_cella_reply -f -- "$cur"
+	elif [[ -n $names ]]; then
+		_cella_reply -W "$names" -- "$cur"
+	fi
+}
+complete -F _cella cella
