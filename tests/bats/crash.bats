@@ -1,0 +1,151 @@
+#!/usr/bin/env bats
+# kill -9 of every verb at instants spread over its run: afterwards list works, the next command or
+# repair restores a clean state, and nothing is leaked. The moment is a fraction of a measured run,
+# with a seed that is printed; REPEAT=SEED replays it.
+bats_require_minimum_version 1.5.0
+load helpers
+
+setup() {
+	leak_setup
+	SEED=${REPEAT:-$RANDOM}
+	echo "# seed $SEED (REPEAT=$SEED replays)"
+	RANDOM=$SEED
+}
+
+# Duration of one undisturbed run, in microseconds.
+measure() {
+	local begin=${EPOCHREALTIME/./}
+	"$@" >/dev/null 2>&1
+	echo $((${EPOCHREALTIME/./} - begin))
+}
+# Run a command in a process group of its own, and kill the whole group after some microseconds.
+strike() {
+	local us=$1
+	shift
+	timeout --foreground -s KILL "$(printf '%d.%06d' $((us / 1000000)) $((us % 1000000)))" "$@" >/dev/null 2>&1
+	[ $? -eq 137 ]
+}
+sound() { # after a strike: list works, and shows no zone that is half made
+	"$CELLA" list -j >"$BATS_TEST_TMPDIR/list" || return 1
+	jq -e 'all(.[]; .state != "broken")' "$BATS_TEST_TMPDIR/list"
+}
+strikes() { # count, function that prepares, command...
+	local n=$1 prepare=$2 i us hit=0 total
+	shift 2
+	$prepare
+	total=$(measure "$@")
+	for i in $(seq "$n"); do
+		$prepare
+		us=$((total * i / n + RANDOM % 200))
+		strike $us "$@" && hit=$((hit + 1))
+		sound || { echo "unsound after $us us of $*"; return 1; }
+	done
+	echo "# $*: $hit of $n died, of about $total us"
+	[ $hit -ge $((n / 4)) ]
+}
+
+fresh_web() {
+	"$CELLA" destroy --force web >/dev/null 2>&1 || true
+	"$CELLA" create web
+}
+stopped_web() { "$CELLA" kill web >/dev/null 2>&1 || "$CELLA" repair web; }
+
+@test "F01 start, the command, at 50 instants" {
+	fresh_web
+	strikes 50 stopped_web "$CELLA" start web
+	cella_is 0 repair
+	"$CELLA" kill web
+	cella_is 0 start web
+	in_zone web true
+}
+
+@test "F01 start, the host side, at 50 instants" {
+	fresh_web
+	local i p us total
+	total=$(measure "$CELLA" start web)
+	for i in $(seq 50); do
+		stopped_web
+		us=$((total * i / 50 + RANDOM % 200))
+		"$CELLA" start web >/dev/null 2>&1 3>&- &
+		p=$!
+		read -r -t "0.$(printf %06d $us)" <> <(:) || true
+		# the host side is the command's only child; later it is the keeper
+		pkill -KILL -P $p 2>/dev/null || true
+		wait $p || true
+		sound
+	done
+	cella_is 0 repair
+	"$CELLA" kill web
+	cella_is 0 start web
+}
+
+@test "F01 stop, at 20 instants" {
+	fresh_web
+	started() { "$CELLA" start web; }
+	strikes 20 started "$CELLA" stop --timeout 300ms web
+	"$CELLA" stop web
+	state_is web stopped
+	cella_is 0 start web
+}
+
+@test "F01 create, at 20 instants" {
+	gone() { "$CELLA" destroy --force web >/dev/null 2>&1 || true; }
+	tar -C / -cf "$BATS_TEST_TMPDIR/root.tar" bin/busybox etc/passwd
+	strikes 20 gone "$CELLA" create web --from "$BATS_TEST_TMPDIR/root.tar"
+	gone
+	cella_is 0 repair
+	[ -z "$(ls "$CELLA_ROOT/staging")" ]
+	cella_is 0 create web
+}
+
+@test "F01 destroy, at 20 instants" {
+	strikes 20 fresh_web "$CELLA" destroy --force web
+	"$CELLA" destroy --force web 2>/dev/null || true
+	cella_is 0 repair
+	[ -z "$(ls "$CELLA_ROOT/staging")" ]
+	cella_is 0 create web
+}
+
+@test "F01 clone, at 20 instants: the source keeps its data" {
+	fresh_web
+	"$CELLA" start web
+	in_zone web sh -c 'echo precious >/root/data'
+	"$CELLA" stop web
+	unclone() { "$CELLA" destroy --force copy >/dev/null 2>&1 || true; "$CELLA" repair web; }
+	strikes 20 unclone "$CELLA" clone web copy
+	cella_is 0 repair
+	cella_is 0 start web
+	[ "$(in_zone web cat /root/data)" = precious ]
+	"$CELLA" stop web
+	unclone
+	cella_is 0 clone web copy
+	cella_is 0 start copy
+	[ "$(in_zone copy cat /root/data)" = precious ]
+}
+
+@test "F10 the keeper is killed: the zone goes on, is manageable, and is found again" {
+	fresh_web
+	"$CELLA" start web
+	local keeper
+	keeper=$(jq .keeper.pid "$CELLA_RUN/zones/web/state.json")
+	kill -9 "$keeper"
+	eventually 5 state_is web unwatched
+	in_zone web true
+	cella_is 0 repair web
+	state_is web running
+	kill -9 "$(jq .keeper.pid "$CELLA_RUN/zones/web/state.json")"
+	eventually 5 state_is web unwatched
+	cella_is 0 stop web
+	state_is web stopped
+}
+
+@test "F13 a damaged state file: the processes are found by their group" {
+	fresh_web
+	"$CELLA" start web
+	local pid
+	pid=$(zone_pid web)
+	echo '{"zone_' >"$CELLA_RUN/zones/web/state.json"
+	state_is web broken
+	cella_is 0 destroy --force web
+	[ ! -d "/proc/$pid" ]
+}

@@ -1,0 +1,67 @@
+#!/usr/bin/env bats
+# Many at once: one winner for one name, everybody for many.
+bats_require_minimum_version 1.5.0
+load helpers
+
+@test "F20 ten starts of one zone: one wins, the others say so with 0 or 5" {
+	cella_is 0 create web
+	local i
+	for i in $(seq 10); do
+		("$CELLA" start web 2>/dev/null; echo $? >"$BATS_TEST_TMPDIR/code.$i") 3>&- &
+	done
+	wait
+	for i in $(seq 10); do
+		[[ $(cat "$BATS_TEST_TMPDIR/code.$i") =~ ^(0|5)$ ]]
+	done
+	grep -qx 0 "$BATS_TEST_TMPDIR"/code.*
+	[ "$(jq -r .event "$CELLA_ROOT/zones/web/events.jsonl" | grep -c '^started$')" = 1 ]
+}
+
+@test "twenty zones at once" {
+	local i
+	for i in $(seq 20); do "$CELLA" create z$i; done
+	for i in $(seq 20); do
+		("$CELLA" start z$i; echo $? >"$BATS_TEST_TMPDIR/code.$i") 3>&- &
+	done
+	wait
+	for i in $(seq 20); do [ "$(cat "$BATS_TEST_TMPDIR/code.$i")" = 0 ]; done
+	[ "$("$CELLA" list -q --filter state=running | wc -l)" = 20 ]
+	for i in $(seq 20); do ("$CELLA" stop z$i) 3>&- & done
+	wait
+	[ -z "$("$CELLA" list -q --filter state!=stopped)" ]
+}
+
+@test "F20 ten creates of one name, ten destroys" {
+	local i
+	for i in $(seq 10); do
+		("$CELLA" create web 2>/dev/null; echo $? >"$BATS_TEST_TMPDIR/code.$i") 3>&- &
+	done
+	wait
+	[ "$(grep -lx 0 "$BATS_TEST_TMPDIR"/code.* | wc -l)" = 1 ]
+	for i in $(seq 10); do
+		("$CELLA" destroy --force web 2>/dev/null; echo $? >"$BATS_TEST_TMPDIR/code.$i") 3>&- &
+	done
+	wait
+	grep -qx 0 "$BATS_TEST_TMPDIR"/code.*
+	cella_is 3 show web
+}
+
+@test "F22 the lock's holder is stopped: others answer 5 and name it" {
+	cella_is 0 create web
+	python3 - "$CELLA_ROOT/zones/web/lock" "$BATS_TEST_TMPDIR/held" <<-'X' 3>&- &
+		import fcntl, struct, sys, time
+		f = open(sys.argv[1], "a+")
+		# F_OFD_SETLK: as the command itself locks
+		fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))
+		open(sys.argv[2], "w").close()
+		time.sleep(60)
+	X
+	local p=$!
+	eventually 5 test -e "$BATS_TEST_TMPDIR/held"
+	cella_is 5 start web
+	error_has busy
+	cella_is 0 list
+	kill $p
+	wait $p || true
+	cella_is 0 start web
+}
