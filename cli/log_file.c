@@ -72,6 +72,8 @@ int log_read_tail(const struct store *s, const char *zone, int64_t lines, struct
 
 static void add_line(struct strbuf *out, const char *line, size_t len)
 {
+	if (!line)
+		return;
 	while (len && line[len - 1] == '\r')
 		len--;
 	for (; len && *line == '\r'; line++)

@@ -85,7 +85,8 @@ static bool from_json(const json_t *d, struct zone_state *st)
 		  text(d, "address4", st->address4, sizeof st->address4) &&
 		  text(d, "address6", st->address6, sizeof st->address6);
 	/* The name is used as a path component beneath /cella: only one that we could have made. */
-	ok = ok && !strchr(st->cgroup, '/') && strcmp(st->cgroup, "..") && strcmp(st->cgroup, ".");
+	ok = ok && !strchr(st->cgroup, '/') && strcmp(st->cgroup, "..") != 0 &&
+	     strcmp(st->cgroup, ".") != 0;
 	st->system_init = json_is_true(json_object_get(d, "system_init"));
 	st->stop_by_initctl = json_is_true(json_object_get(d, "stop_by_initctl"));
 	st->id_first = (uint32_t)id;

@@ -224,7 +224,7 @@ static char *split(const char *assignment, struct change *c)
 		return NULL;
 	}
 	c->path = path;
-	c->text = equals && equals[1] && strcmp(equals + 1, "null") ? equals + 1 : NULL;
+	c->text = equals && equals[1] && strcmp(equals + 1, "null") != 0 ? equals + 1 : NULL;
 	return path;
 }
 

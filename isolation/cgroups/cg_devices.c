@@ -151,7 +151,7 @@ enum {
 /* The program of ours on this very group, or -1 with errno ENOENT. */
 static int prog_find(int group_fd)
 {
-	uint32_t ids[QUERY_MAX];
+	uint32_t ids[QUERY_MAX] = {0};
 	union bpf_attr a = {0};
 	a.query.target_fd = (uint32_t)group_fd;
 	a.query.attach_type = BPF_CGROUP_DEVICE;
