@@ -76,7 +76,7 @@ const struct verb verb_list = {
 	.description =
 		"One row per zone. A zone whose files are damaged is in the list as \"broken\", one "
 		"whose making was interrupted as \"incomplete\"; neither hides the others. States: "
-		"stopped, starting, running, unwatched (running, its keeper is gone), stopping, "
+		"stopped, starting, running, unwatched (running, its keeper is gone), stopping, restarting, "
 		"crashed, broken, incomplete.\n\n"
 		"Columns: every member of the JSON form, and paths into it such as labels.env. "
 		"disk_bytes walks the zone's files, so it is only found out when asked for. In JSON "

@@ -114,10 +114,11 @@ static void put_state(json_t *row, bool *ok, enum zone_status status, const stru
 {
 	bool lives = status == ZONE_RUNNING || status == ZONE_UNWATCHED || status == ZONE_STOPPING;
 	put(row, ok, "pid", lives && st->init.pid ? json_integer(st->init.pid) : json_null());
+	bool kept = lives || status == ZONE_RESTARTING;
 	put(row, ok, "keeper_pid",
-		lives && st->keeper.pid ? json_integer(st->keeper.pid) : json_null());
+		kept && st->keeper.pid ? json_integer(st->keeper.pid) : json_null());
 	put(row, ok, "started", lives ? text_or_null(st->started) : json_null());
-	put(row, ok, "restarts", json_integer(lives ? st->restarts : 0));
+	put(row, ok, "restarts", json_integer(kept ? st->restarts : 0));
 	put(row, ok, "host_interface", lives ? text_or_null(st->host_if) : json_null());
 	put(row, ok, "network", lives ? text_or_null(st->network) : json_null());
 	/* Addresses as they are now; a stopped zone's row has what it will get again. */

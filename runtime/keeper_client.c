@@ -11,6 +11,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* A keeper that is stopped takes no connections, and no input (F11). */
+enum {
+	ANSWER_TIMEOUT_S = 10
+};
+
 int keeper_connect(const struct store *s, const char *zone, struct err *e)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
@@ -22,8 +27,14 @@ int keeper_connect(const struct store *s, const char *zone, struct err *e)
 	if (fd < 0)
 		return err_sys(e, errno, "make a socket");
 	(void)snprintf(a.sun_path, sizeof a.sun_path, "%s/keeper.sock", fd_path(dir).s);
-	if (dir < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) < 0)
+	struct timeval limit = {.tv_sec = ANSWER_TIMEOUT_S};
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+	if (dir < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) < 0) {
+		if (dir >= 0 && errno == EAGAIN)
+			return err_set(
+				e, ERR_TIMEOUT, "the keeper of zone '%s' does not answer", zone);
 		return err_set(e, ERR_STATE, "zone '%s' has no keeper", zone);
+	}
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0 || who.uid != 0)
 		return err_set(e, ERR_DENIED, "zone '%s': its keeper's socket is not root's", zone);
 	return fd_steal(&fd);
@@ -71,6 +82,10 @@ int keeper_wait_exit(int fd, int64_t deadline, struct keeper_exit *ret, struct e
 		if (n <= 0)
 			continue;
 		ssize_t len = fd_recv(fd, packet, sizeof packet, NULL, NULL);
+		/* It closed its end with something of ours unread. The kernel says so once, before
+		 * it gives us what the keeper had sent. */
+		if (len < 0 && errno == ECONNRESET)
+			len = fd_recv(fd, packet, sizeof packet, NULL, NULL);
 		if (len <= 0)
 			return err_set(e, ERR_FAILED, "the keeper died");
 		if (packet[0] == 'x' && len == (ssize_t)sizeof *ret) {

@@ -5,7 +5,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Connect. The peer must be root. ERR_STATE if there is no keeper (stopped, or unwatched). */
+/* Connect. The peer must be root. ERR_STATE if there is no keeper (stopped, or unwatched);
+ * ERR_TIMEOUT if it is stopped and others wait for it already. A send that it does not take within
+ * 10 seconds fails with EAGAIN. */
 int keeper_connect(const struct store *s, const char *zone, struct err *e);
 /* One letter and its bytes. 0, or -1 + errno. */
 int keeper_send(int fd, char letter, const void *bytes, size_t n);

@@ -30,6 +30,7 @@ const char *zone_status_name(enum zone_status s)
 		[ZONE_RUNNING] = "running",
 		[ZONE_UNWATCHED] = "unwatched",
 		[ZONE_STOPPING] = "stopping",
+		[ZONE_RESTARTING] = "restarting",
 		[ZONE_CRASHED] = "crashed",
 		[ZONE_BROKEN] = "broken",
 	};
@@ -160,9 +161,28 @@ static bool is_locked(const struct store *s, const char *zone)
 {
 	char path[ZONE_NAME_MAX + 16];
 	(void)snprintf(path, sizeof path, "%s/lock", zone);
-	autofd int fd = openat(s->zones_fd, path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	/* Not for writing: closing it would wake everybody who waits for the lock (wait.c). */
+	autofd int fd = openat(s->zones_fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct flock lk = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	return fd >= 0 && fcntl(fd, F_OFD_GETLK, &lk) == 0 && lk.l_type != F_UNLCK;
+}
+
+/* The keeper's note that it waits before it starts the zone again. */
+static bool is_restarting(const struct store *s, const char *zone)
+{
+	char path[ZONE_NAME_MAX + 16];
+	(void)snprintf(path, sizeof path, "%s/restarting", zone);
+	return faccessat(s->run_zones_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Init is dead: its keeper or a stop is about to sweep it, or has died before it could. */
+static enum zone_status status_after_end(
+	const struct store *s, const char *zone, const struct zone_state *st)
+{
+	bool has_keeper = proc_is_alive(&st->keeper);
+	if (has_keeper && is_restarting(s, zone))
+		return ZONE_RESTARTING;
+	return has_keeper || is_locked(s, zone) ? ZONE_STOPPING : ZONE_CRASHED;
 }
 
 enum zone_status zone_status(const struct store *s, const char *zone, struct zone_state *ret_state)
@@ -180,9 +200,7 @@ enum zone_status zone_status(const struct store *s, const char *zone, struct zon
 	if (st.phase == PHASE_STARTING)
 		return is_locked(s, zone) ? ZONE_STARTING : ZONE_CRASHED;
 	if (!proc_is_alive(&st.init))
-		/* Its keeper or a stop is about to sweep it, or has died before it could. */
-		return proc_is_alive(&st.keeper) || is_locked(s, zone) ? ZONE_STOPPING
-								       : ZONE_CRASHED;
+		return status_after_end(s, zone, &st);
 	if (st.phase == PHASE_STOPPING && is_locked(s, zone))
 		return ZONE_STOPPING;
 	return proc_is_alive(&st.keeper) ? ZONE_RUNNING : ZONE_UNWATCHED;

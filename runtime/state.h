@@ -36,8 +36,9 @@ enum zone_status {
 	ZONE_RUNNING,
 	ZONE_UNWATCHED, /* running, its keeper is gone */
 	ZONE_STOPPING,
-	ZONE_CRASHED, /* a starter died: leftovers wait for a sweep */
-	ZONE_BROKEN,  /* unreadable spec, record or state */
+	ZONE_RESTARTING, /* it ended; its keeper starts it again in a while */
+	ZONE_CRASHED,	 /* a starter died: leftovers wait for a sweep */
+	ZONE_BROKEN,	 /* unreadable spec, record or state */
 };
 const char *zone_status_name(enum zone_status s);
 

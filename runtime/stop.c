@@ -126,10 +126,14 @@ static int sweep_with_keeper(struct zone *z, const struct zone_state *st, int ke
 int zone_stop_locked(struct zone *z, const struct stop_options *o, bool *ret_changed, struct err *e)
 {
 	struct zone_state st;
+	bool restarts = zone_status(z->store, z->name, NULL) == ZONE_RESTARTING;
 	if (zone_settle(z, &st, e) < 0)
 		return -1;
 	if (st.phase == PHASE_NONE) {
-		*ret_changed = false;
+		/* Its keeper sees that it was swept, and goes. */
+		if (restarts)
+			(void)event_append(z->dir_fd, "restart_cancelled", NULL);
+		*ret_changed = restarts;
 		return 0;
 	}
 	autofd int init_fd = proc_open(&st.init);

@@ -92,6 +92,7 @@ int zone_settle(struct zone *z, struct zone_state *ret_state, struct err *e)
 		break;
 	case ZONE_STARTING:
 	case ZONE_STOPPING:
+	case ZONE_RESTARTING:
 	case ZONE_CRASHED:
 		/* We hold the lock, so nobody is at work: whoever was has died. A phase STOPPING
 		 * whose init lives is a stop that died: the zone runs on. */

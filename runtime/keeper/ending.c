@@ -2,12 +2,14 @@
 #include "runtime/keeper/state.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -15,7 +17,8 @@ enum {
 	/* A run this long was a success: counting starts again. */
 	GOOD_RUN_MS = 60000,
 	RESTARTS_MAX = 20,
-	EVENTS_MAX = 1 << 20,
+	/* How long the host's init may take to reap an adopted zone's. */
+	REAP_MS = 1000,
 };
 
 extern char **environ;
@@ -23,50 +26,113 @@ extern char **environ;
 /* v2 memory.events and v1 memory.oom_control both have a line "oom_kill N". */
 uint64_t ending_oom_count(void)
 {
+	static const char key[] = "oom_kill ";
 	char buf[1024];
 	ssize_t n = pread(KEEPER_FD_OOM, buf, sizeof buf - 1, 0);
 	buf[n > 0 ? n : 0] = '\0';
-	for (const char *p = buf; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL)
-		if (!strncmp(p, "oom_kill ", 9))
-			return strtoull(p + 9, NULL, 10);
+	for (const char *p = buf; p; p = strchr(p, '\n'), p = p ? p + 1 : NULL)
+		if (!strncmp(p, key, sizeof key - 1))
+			return strtoull(p + sizeof key - 1, NULL, 10);
 	return 0;
 }
 
-/* reboot(2) in a pid namespace ends its init by SIGHUP for a restart and by SIGINT for halt and
- * power off: pid_namespaces(7). Nobody inside can send these two to init otherwise. */
-static void classify(struct keeper *k)
+/* PIDFD_GET_INFO (Linux 6.15): a process's wait status for who is not its parent, once it is
+ * reaped. Not in the headers that we build with. */
+struct pidfd_info_v0 {
+	uint64_t mask, cgroupid;
+	uint32_t ids[11];
+	int32_t exit_code;
+};
+#define PIDFD_INFO_EXIT_BIT (UINT64_C(1) << 3)
+#define PIDFD_GET_INFO_V0 _IOWR(0xFF, 11, struct pidfd_info_v0)
+
+static bool ask_wait_status(int *ret)
 {
-	siginfo_t si = {0};
-	uint64_t now = ending_oom_count();
-	k->exit = (struct keeper_exit){.type = 'x', .reason = KEEPER_UNKNOWN};
-	k->exit.oom_kills = now > k->oom_before ? (uint32_t)(now - k->oom_before) : 0;
-	if (k->adopted || waitid(P_PIDFD, KEEPER_FD_INIT, &si, WEXITED) < 0)
-		return;
-	k->exit.code = si.si_status;
-	if (si.si_code == CLD_EXITED)
-		k->exit.reason = KEEPER_EXITED;
-	else if (si.si_status == SIGHUP)
-		k->exit.reason = KEEPER_REBOOT;
-	else if (si.si_status == SIGINT)
-		k->exit.reason = KEEPER_POWEROFF;
-	else if (si.si_status == SIGKILL && k->exit.oom_kills)
-		k->exit.reason = KEEPER_OOM;
-	else
-		k->exit.reason = KEEPER_SIGNALED;
+	struct pidfd_info_v0 info = {.mask = PIDFD_INFO_EXIT_BIT};
+	if (ioctl(KEEPER_FD_INIT, PIDFD_GET_INFO_V0, &info) < 0 ||
+		!(info.mask & PIDFD_INFO_EXIT_BIT))
+		return false;
+	*ret = info.exit_code;
+	return true;
 }
 
-/* RUN/zones/NAME/asked: "verb uid pid". Empty if nobody asked. */
-static void read_asked(char verb[16], unsigned *uid, int *pid)
+static bool adopted_wait_status(int *ret)
+{
+	if (ask_wait_status(ret))
+		return true;
+	struct pollfd reaped = {KEEPER_FD_INIT, 0, 0}; /* POLLHUP is not asked for, but given */
+	return poll(&reaped, 1, REAP_MS) > 0 && ask_wait_status(ret);
+}
+
+static bool own_wait_status(int *ret)
+{
+	siginfo_t si = {0};
+	if (waitid(P_PIDFD, KEEPER_FD_INIT, &si, WEXITED) < 0)
+		return false;
+	*ret = si.si_code == CLD_EXITED ? (si.si_status & 255) << 8 : si.si_status & 127;
+	return true;
+}
+
+/* reboot(2) in a pid namespace ends its init by SIGHUP for a restart and by SIGINT for halt and
+ * power off: pid_namespaces(7). Nobody inside can send these two to init otherwise. A command that
+ * the OOM killer took makes cella-init exit with 128 + SIGKILL. */
+static void classify(struct keeper_exit *x, int status)
+{
+	int sig = WTERMSIG(status);
+	bool exited = WIFEXITED(status);
+	bool killed = exited ? WEXITSTATUS(status) == 128 + SIGKILL : sig == SIGKILL;
+	x->code = exited ? WEXITSTATUS(status) : sig;
+	if (killed && x->oom_kills) {
+		x->reason = KEEPER_OOM;
+		x->code = SIGKILL;
+	} else if (exited) {
+		x->reason = KEEPER_EXITED;
+	} else if (sig == SIGHUP) {
+		x->reason = KEEPER_REBOOT;
+	} else if (sig == SIGINT) {
+		x->reason = KEEPER_POWEROFF;
+	} else {
+		x->reason = KEEPER_SIGNALED;
+	}
+}
+
+static void find_out(struct keeper *k)
+{
+	uint64_t now = ending_oom_count();
+	int status;
+	k->exit = (struct keeper_exit){.type = 'x', .reason = KEEPER_UNKNOWN};
+	k->exit.oom_kills = now > k->oom_before ? (uint32_t)(now - k->oom_before) : 0;
+	if (k->adopted ? adopted_wait_status(&status) : own_wait_status(&status))
+		classify(&k->exit, status);
+}
+
+static bool parse_number(const char **at, uint64_t *ret)
+{
+	char *end;
+	if (**at != ' ' || (*at)[1] < '0' || (*at)[1] > '9')
+		return false;
+	*ret = strtoull(*at + 1, &end, 10);
+	*at = end;
+	return true;
+}
+
+/* RUN/zones/NAME/asked: "verb uid pid". Nobody asked if it is not exactly that. */
+static void read_asked(struct keeper_asked *by)
 {
 	char buf[80];
+	*by = (struct keeper_asked){0};
 	int fd = openat(KEEPER_FD_RUN_DIR, "asked", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof buf - 1);
-	if (fd >= 0)
-		(void)close(fd);
+	if (fd < 0)
+		return;
+	ssize_t n = read(fd, buf, sizeof buf - 1);
+	(void)close(fd);
 	buf[n > 0 ? n : 0] = '\0';
-	verb[0] = '\0';
-	if (sscanf(buf, "%15[a-z] %u %d", verb, uid, pid) != 3)
-		verb[0] = '\0';
+	size_t len = strspn(buf, "abcdefghijklmnopqrstuvwxyz");
+	const char *at = buf + len;
+	if (len == 0 || len >= sizeof by->verb || !parse_number(&at, &by->uid) ||
+		!parse_number(&at, &by->pid))
+		return;
+	memcpy(by->verb, buf, len);
 }
 
 static bool wants_restart(const struct keeper *k)
@@ -84,89 +150,73 @@ static bool wants_restart(const struct keeper *k)
 	return !strcmp(policy, "on-failure") && !good;
 }
 
-/* 1, 2, 4 ... 60 s after runs that were short; at once after a long one. */
+/* 1, 2, 4 ... 60 s after runs that were short; at once after a long one, and for the first reboot
+ * that was asked for inside. */
 static void plan_restart(struct keeper *k)
 {
 	bool good = keeper_now_ms() - k->started_ms >= GOOD_RUN_MS;
-	k->restart = wants_restart(k);
 	if (good)
 		k->restarts = 0;
-	if (k->restart && k->restarts >= RESTARTS_MAX)
+	k->restart = wants_restart(k);
+	k->gave_up = k->restart && k->restarts >= RESTARTS_MAX;
+	if (k->gave_up)
 		k->restart = false;
-	int64_t delay = 0;
-	bool first_reboot = k->exit.reason == KEEPER_REBOOT && k->restarts == 0;
-	if (!good && !first_reboot)
-		delay = k->restarts >= 6 ? BACKOFF_MAX_S : INT64_C(1) << k->restarts;
-	k->restart_at_ms = keeper_now_ms() + delay * 1000;
-}
-
-static const char *reason_name(uint8_t reason)
-{
-	static const char *const names[] = {
-		[KEEPER_EXITED] = "exited",
-		[KEEPER_SIGNALED] = "signaled",
-		[KEEPER_REBOOT] = "reboot",
-		[KEEPER_POWEROFF] = "poweroff",
-		[KEEPER_OOM] = "oom",
-		[KEEPER_UNKNOWN] = "unknown",
-	};
-	return names[reason];
-}
-
-/* One line, one write(2). Every value is a number or a word of ours: nothing needs escaping. */
-static void write_event(struct keeper *k, const char *verb, unsigned uid, int pid)
-{
-	char line[512], when[32], asked[80] = "null";
-	struct timespec t;
-	struct tm tm;
-	(void)clock_gettime(CLOCK_REALTIME, &t);
-	(void)gmtime_r(&t.tv_sec, &tm);
-	(void)strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", &tm);
-	if (verb[0])
-		(void)snprintf(asked, sizeof asked, "{\"verb\":\"%s\",\"uid\":%u,\"pid\":%d}", verb,
-			uid, pid);
-	int n = snprintf(line, sizeof line,
-		"{\"time\":\"%s.%03ldZ\",\"event\":\"ended\",\"reason\":\"%s\",\"code\":%d,\"oom_kills\":%u,"
-		"\"asked_by\":%s,\"restart\":%s}\n",
-		when, t.tv_nsec / 1000000, reason_name(k->exit.reason), k->exit.code,
-		k->exit.oom_kills, asked, k->restart ? "true" : "false");
-	int fd = openat(KEEPER_FD_ZONE_DIR, "events.jsonl",
-		O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return;
-	if (lseek(fd, 0, SEEK_END) > EVENTS_MAX) {
-		(void)close(fd);
-		(void)renameat(
-			KEEPER_FD_ZONE_DIR, "events.jsonl", KEEPER_FD_ZONE_DIR, "events.jsonl.1");
-		fd = openat(KEEPER_FD_ZONE_DIR, "events.jsonl",
-			O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
-		if (fd < 0)
-			return;
-	}
-	if (write(fd, line, (size_t)n) != n) {
-		/* A full disk loses an event, not the zone. */
-	}
-	(void)close(fd);
+	bool at_once = good || (k->exit.reason == KEEPER_REBOOT && k->restarts == 0);
+	int64_t delay = k->restarts >= 6 ? BACKOFF_MAX_S : INT64_C(1) << k->restarts;
+	k->restart_at_ms = keeper_now_ms() + (at_once ? 0 : delay * 1000);
 }
 
 void ending_record(struct keeper *k)
 {
-	char verb[16];
-	unsigned uid = 0;
-	int pid = 0;
-	classify(k);
-	read_asked(verb, &uid, &pid);
-	k->exit.asked = verb[0] != '\0';
+	struct keeper_asked by;
+	find_out(k);
+	read_asked(&by);
+	k->exit.asked = by.verb[0] != '\0';
 	plan_restart(k);
-	write_event(k, verb, uid, pid);
+	event_write_ended(k, &by);
+}
+
+void ending_begin_backoff(struct keeper *k)
+{
+	char path[] = "/proc/self/fd/0";
+	_Static_assert((int)KEEPER_FD_RUN_DIR < 10, "one digit");
+	path[sizeof path - 2] = (char)('0' + KEEPER_FD_RUN_DIR);
+	int fd = openat(KEEPER_FD_RUN_DIR, "restarting",
+		O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		(void)close(fd);
+	k->backoff_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (k->backoff_fd >= 0)
+		(void)inotify_add_watch(k->backoff_fd, path, IN_DELETE);
+}
+
+bool ending_is_swept(struct keeper *k)
+{
+	char drain[1024];
+	struct stat st;
+	(void)!read(k->backoff_fd, drain, sizeof drain);
+	return fstatat(KEEPER_FD_RUN_DIR, "state.json", &st, AT_SYMLINK_NOFOLLOW) < 0;
+}
+
+/* What the command would inherit of us: ignored signals. */
+static void normal_signals(void)
+{
+	struct sigaction normal = {.sa_handler = SIG_DFL};
+	for (int sig = 1; sig < NSIG; sig++)
+		(void)sigaction(sig, &normal, NULL);
 }
 
 void ending_exec(struct keeper *k)
 {
-	char restarts[24];
-	(void)snprintf(restarts, sizeof restarts, "%llu", (unsigned long long)k->restarts + 1);
+	char digits[24], *restarts = digits + sizeof digits - 1;
+	uint64_t n = k->restart ? k->restarts + 1 : 0;
+	*restarts = '\0';
+	do
+		*--restarts = (char)('0' + n % 10);
+	while ((n /= 10));
 	const char *argv[] = {"cella", "_ended", "--uuid", k->argv[KEEPER_ARG_UUID], "--init-start",
-		k->argv[KEEPER_ARG_INIT_START], "--restarts", k->restart ? restarts : "0", "--",
-		k->name, NULL};
+		k->argv[KEEPER_ARG_INIT_START], "--restarts", restarts, "--", k->name, NULL};
+	clients_flush(k);
+	normal_signals();
 	(void)execve(k->argv[KEEPER_ARG_CELLA], (char *const *)(uintptr_t)argv, environ);
 }

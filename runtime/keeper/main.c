@@ -8,8 +8,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -33,7 +33,7 @@ static bool is_present(int fd)
 static void ignore_signals(void)
 {
 	static const int ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGTTIN, SIGTTOU,
-		SIGTSTP, SIGUSR1, SIGUSR2, SIGALRM};
+		SIGTSTP, SIGUSR1, SIGUSR2, SIGALRM, SIGXCPU, SIGXFSZ};
 	struct sigaction ignore = {.sa_handler = SIG_IGN}, normal = {.sa_handler = SIG_DFL};
 	sigset_t none;
 	for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
@@ -41,6 +41,21 @@ static void ignore_signals(void)
 	(void)sigaction(SIGCHLD, &normal, NULL);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* The shell that started the zone may have had limits; they are not the zone's, nor ours. */
+static void lift_limits(void)
+{
+	static const __rlimit_resource_t kinds[] = {RLIMIT_CPU, RLIMIT_FSIZE};
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+		struct rlimit l = {RLIM_INFINITY, RLIM_INFINITY};
+		if (setrlimit(kinds[i], &l) == 0)
+			continue;
+		if (getrlimit(kinds[i], &l) == 0) {
+			l.rlim_cur = l.rlim_max;
+			(void)setrlimit(kinds[i], &l);
+		}
+	}
 }
 
 /* H27: what it still does needs no capability. `cella _ended` gets root's back by its exec. */
@@ -60,36 +75,54 @@ static void setup(struct keeper *k, char **argv)
 	k->restarts = strtoull(argv[KEEPER_ARG_RESTARTS], NULL, 10);
 	k->log_max = strtoull(argv[KEEPER_ARG_LOG_MAX], NULL, 10);
 	k->started_ms = keeper_now_ms();
-	for (int i = 0; i < KEEPER_CLIENTS; i++)
+	k->log_fd = k->backoff_fd = -1;
+	for (int i = 0; i < CLIENTS_ROOM; i++)
 		k->clients[i].fd = -1;
 	/* 0, 1, 2 and ours; nothing else of the host side. */
 	(void)syscall(SYS_close_range, KEEPER_FD_COUNT, ~0u, 0);
 	for (int fd = KEEPER_FD_INIT; fd < KEEPER_FD_COUNT; fd++)
 		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	k->has_socket = is_present(KEEPER_FD_LISTEN);
 	k->has_pty = is_present(KEEPER_FD_PTY);
 	if (k->has_pty) {
 		(void)fcntl(KEEPER_FD_PTY, F_SETFL, O_RDWR | O_NONBLOCK);
 		console_open_log(k);
 	}
 	if (is_present(KEEPER_FD_FIRST_CLIENT))
-		k->clients[0] = (struct client){KEEPER_FD_FIRST_CLIENT, CLIENT_NOTIFY, k->serial++};
+		k->clients[0] = (struct client){
+			.fd = KEEPER_FD_FIRST_CLIENT, .kind = CLIENT_NOTIFY, .since = k->serial++};
 	k->oom_before = ending_oom_count();
 	ignore_signals();
+	lift_limits();
 	drop_capabilities();
 }
 
 /* The zone has ended: what comes next depends on who asked. */
 static void end(struct keeper *k)
 {
-	if (k->has_pty)
-		console_drain(k);
+	clients_catch_up(k);
+	console_drain(k);
 	ending_record(k);
 	clients_send_exit(k);
+	k->phase = KEEPER_BACKOFF;
 	if (clients_find(k, CLIENT_SWEEPER))
 		k->phase = KEEPER_SWEPT_BY;
 	else if (k->restart && k->restart_at_ms > keeper_now_ms())
-		k->phase = KEEPER_BACKOFF;
+		ending_begin_backoff(k);
 	else
+		k->phase = KEEPER_ENDING;
+}
+
+/* Phases change by what was read, and by time. */
+static void advance(struct keeper *k)
+{
+	bool has_sweeper = clients_find(k, CLIENT_SWEEPER) != NULL;
+	/* The sweeper died before it was done: then it is ours to do. */
+	if (k->phase == KEEPER_SWEPT_BY && !has_sweeper)
+		k->phase = KEEPER_ENDING;
+	else if (k->phase == KEEPER_BACKOFF && has_sweeper)
+		k->phase = KEEPER_SWEPT_BY;
+	else if (k->phase == KEEPER_BACKOFF && k->restart_at_ms <= keeper_now_ms())
 		k->phase = KEEPER_ENDING;
 }
 
@@ -97,36 +130,58 @@ enum {
 	POLL_INIT,
 	POLL_PTY,
 	POLL_LISTEN,
+	POLL_BACKOFF,
 	POLL_CLIENTS,
-	POLL_COUNT = POLL_CLIENTS + KEEPER_CLIENTS
+	POLL_COUNT = POLL_CLIENTS + CLIENTS_ROOM
 };
 
-static void wait_and_serve(struct keeper *k)
+/* Milliseconds until something is due, -1 for never. */
+static int next_timer(struct keeper *k, int64_t now)
 {
-	struct pollfd p[POLL_COUNT];
+	int64_t at = k->phase == KEEPER_BACKOFF ? k->restart_at_ms : 0;
+	if (k->accept_again_ms && k->accept_again_ms <= now)
+		k->accept_again_ms = 0;
+	if (k->accept_again_ms && (!at || k->accept_again_ms < at))
+		at = k->accept_again_ms;
+	return !at ? -1 : at > now ? (int)(at - now) : 0;
+}
+
+static int wait_for_something(struct keeper *k, struct pollfd p[POLL_COUNT])
+{
 	bool watching = k->phase == KEEPER_WATCHING;
+	int timeout = next_timer(k, keeper_now_ms());
+	bool accepts = k->has_socket && !k->accept_again_ms;
 	p[POLL_INIT] = (struct pollfd){watching ? KEEPER_FD_INIT : -1, POLLIN, 0};
 	p[POLL_PTY] = (struct pollfd){watching && k->has_pty ? KEEPER_FD_PTY : -1, POLLIN, 0};
-	p[POLL_LISTEN] = (struct pollfd){KEEPER_FD_LISTEN, POLLIN, 0};
-	for (int i = 0; i < KEEPER_CLIENTS; i++)
-		p[POLL_CLIENTS + i] = (struct pollfd){k->clients[i].fd, POLLIN, 0};
-	int64_t left = -1;
-	if (k->phase == KEEPER_BACKOFF) {
-		left = k->restart_at_ms - keeper_now_ms();
-		if (left <= 0) {
-			k->phase = KEEPER_ENDING;
-			return;
-		}
+	p[POLL_LISTEN] = (struct pollfd){accepts ? KEEPER_FD_LISTEN : -1, POLLIN, 0};
+	p[POLL_BACKOFF] = (struct pollfd){k->backoff_fd, POLLIN, 0};
+	for (int i = 0; i < CLIENTS_ROOM; i++) {
+		const struct client *c = &k->clients[i];
+		p[POLL_CLIENTS + i] =
+			(struct pollfd){c->fd, (short)(c->lost ? POLLIN | POLLOUT : POLLIN), 0};
 	}
-	if (poll(p, POLL_COUNT, (int)left) < 0)
-		return;
-	for (int i = 0; i < KEEPER_CLIENTS; i++)
-		if (p[POLL_CLIENTS + i].revents && k->clients[i].fd == p[POLL_CLIENTS + i].fd)
-			clients_read(k, &k->clients[i]);
-	if (p[POLL_PTY].revents && !console_pump(k))
-		k->has_pty = false;
+	return poll(p, POLL_COUNT, timeout);
+}
+
+static void serve(struct keeper *k, const struct pollfd p[POLL_COUNT])
+{
+	for (int i = 0; i < CLIENTS_ROOM; i++) {
+		struct client *c = &k->clients[i];
+		short what = p[POLL_CLIENTS + i].revents;
+		/* One that came into the place of another has not been polled. */
+		if (!what || c->fd != p[POLL_CLIENTS + i].fd)
+			continue;
+		if (what & POLLOUT)
+			clients_resume(c);
+		if (c->fd >= 0 && what & ~POLLOUT)
+			(void)clients_read(k, c);
+	}
+	if (p[POLL_PTY].revents)
+		(void)console_pump(k);
 	if (p[POLL_LISTEN].revents)
-		clients_accept(k);
+		(void)clients_accept(k);
+	if (p[POLL_BACKOFF].revents && k->phase == KEEPER_BACKOFF && ending_is_swept(k))
+		_exit(0); /* stopped or destroyed meanwhile: nothing to start again */
 	if (p[POLL_INIT].revents)
 		end(k);
 }
@@ -134,16 +189,14 @@ static void wait_and_serve(struct keeper *k)
 int main(int argc, char **argv)
 {
 	static struct keeper k;
+	struct pollfd p[POLL_COUNT];
 	if (argc != KEEPER_ARG_COUNT)
 		return 2; /* started by the host side only */
 	setup(&k, argv);
 	while (k.phase != KEEPER_ENDING) {
-		wait_and_serve(&k);
-		if (k.phase == KEEPER_BACKOFF && clients_find(&k, CLIENT_SWEEPER))
-			k.phase = KEEPER_SWEPT_BY; /* stop, while we wait to start it again */
-		/* The sweeper died before it was done: then it is ours to do. */
-		if (k.phase == KEEPER_SWEPT_BY && !clients_find(&k, CLIENT_SWEEPER))
-			k.phase = KEEPER_ENDING;
+		if (wait_for_something(&k, p) > 0)
+			serve(&k, p);
+		advance(&k);
 	}
 	ending_exec(&k);
 	return 1;

@@ -29,16 +29,29 @@ static const char *path_variable(void)
 	return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 }
 
-/* Returns only on failure, with errno: what was found and could not be run, else ENOENT. */
-static void exec_command(char **argv)
+/* Failures that say something about the file itself, rather than that there is none. */
+static bool is_absent(int errnum)
+{
+	return errnum == ENOENT || errnum == ENOTDIR;
+}
+
+/* Returns only on failure, with errno: of what was found and could not be run, else ENOENT.
+ * *ret_found: a file is there, but what should load it (ld.so, the program behind #!) is not. */
+static void exec_command(char **argv, bool *ret_found)
 {
 	char buf[4096];
 	int seen = ENOENT;
 	size_t name = strlen(argv[0]);
+	*ret_found = false;
 	if (strchr(argv[0], '/')) {
 		(void)execve(argv[0], argv, environ);
+		seen = errno;
+		*ret_found = access(argv[0], F_OK) == 0;
+		errno = seen;
 		return;
 	}
+	/* An empty component would be the working directory: what lies there is not run by mistake.
+	 */
 	for (const char *p = path_variable(); name && *p;) {
 		size_t n = strcspn(p, ":");
 		if (n && n + name + 2 < sizeof buf) {
@@ -46,28 +59,31 @@ static void exec_command(char **argv)
 			buf[n] = '/';
 			memcpy(buf + n + 1, argv[0], name + 1);
 			(void)execve(buf, argv, environ);
-			if (errno != ENOENT && errno != ENOTDIR)
+			if (!is_absent(errno))
 				seen = errno;
+			else if (access(buf, F_OK) == 0)
+				*ret_found = true;
 		}
 		p += n + (p[n] == ':');
 	}
 	errno = seen;
 }
 
-static void report(int fd, const char *program)
+static void report(int fd, enum start_step step, const char *program, enum fault_hint hint)
 {
-	struct start_msg m = {.kind = START_MSG_FAIL, .step = STEP_EXEC};
-	int errnum = errno;
-	enum fault_hint hint = FAULT_HINT_NONE;
-	if (errnum == ENOEXEC)
-		hint = FAULT_HINT_INIT_FORMAT;
-	else if (errnum == ENOENT)
-		hint = access(program, F_OK) == 0 ? FAULT_HINT_INIT_LOADER
-						  : FAULT_HINT_INIT_MISSING;
-	errno = errnum;
+	struct start_msg m = {.kind = START_MSG_FAIL, .step = (uint32_t)step};
 	fault_set_hint(&m.fault, program, hint);
 	if (fd >= 0)
 		(void)send(fd, &m, sizeof m, MSG_NOSIGNAL);
+}
+
+static enum fault_hint explain(int errnum, bool found)
+{
+	if (errnum == ENOEXEC)
+		return FAULT_HINT_INIT_FORMAT;
+	if (errnum == ENOENT)
+		return found ? FAULT_HINT_INIT_LOADER : FAULT_HINT_INIT_MISSING;
+	return FAULT_HINT_NONE;
 }
 
 static pid_t start(char **argv, int report_fd, const sigset_t *old)
@@ -80,9 +96,10 @@ static pid_t start(char **argv, int report_fd, const sigset_t *old)
 	(void)setsid();
 	if (isatty(0))
 		(void)ioctl(0, TIOCSCTTY, 0);
-	exec_command(argv);
-	int code = errno == ENOENT || errno == ENOTDIR ? 127 : 126;
-	report(report_fd, argv[0]);
+	bool found;
+	exec_command(argv, &found);
+	int code = is_absent(errno) && !found ? 127 : 126;
+	report(report_fd, STEP_EXEC, argv[0], explain(errno, found));
 	_exit(code);
 }
 
@@ -148,7 +165,7 @@ int main(int argc, char **argv)
 	(void)sigprocmask(SIG_SETMASK, &all, &old);
 	pid_t command = start(argv + at, report_fd, &old);
 	if (command < 0) {
-		report(report_fd, argv[at]);
+		report(report_fd, STEP_FORK, argv[at], FAULT_HINT_NONE);
 		return 125;
 	}
 	if (report_fd >= 0)
