@@ -181,13 +181,14 @@ void ending_begin_backoff(struct keeper *k)
 	char path[] = "/proc/self/fd/0";
 	_Static_assert((int)KEEPER_FD_RUN_DIR < 10, "one digit");
 	path[sizeof path - 2] = (char)('0' + KEEPER_FD_RUN_DIR);
+	/* The watch first: whoever sees the file may sweep at once. */
+	k->backoff_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (k->backoff_fd >= 0)
+		(void)inotify_add_watch(k->backoff_fd, path, IN_DELETE);
 	int fd = openat(KEEPER_FD_RUN_DIR, "restarting",
 		O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	if (fd >= 0)
 		(void)close(fd);
-	k->backoff_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (k->backoff_fd >= 0)
-		(void)inotify_add_watch(k->backoff_fd, path, IN_DELETE);
 }
 
 bool ending_is_swept(struct keeper *k)

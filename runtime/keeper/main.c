@@ -97,6 +97,14 @@ static void setup(struct keeper *k, char **argv)
 	drop_capabilities();
 }
 
+/* Stopped or destroyed before the watch was there, or later: nothing to start again. */
+static void begin_backoff(struct keeper *k)
+{
+	ending_begin_backoff(k);
+	if (ending_is_swept(k))
+		_exit(0);
+}
+
 /* The zone has ended: what comes next depends on who asked. */
 static void end(struct keeper *k)
 {
@@ -107,10 +115,10 @@ static void end(struct keeper *k)
 	k->phase = KEEPER_BACKOFF;
 	if (clients_find(k, CLIENT_SWEEPER))
 		k->phase = KEEPER_SWEPT_BY;
-	else if (k->restart && k->restart_at_ms > keeper_now_ms())
-		ending_begin_backoff(k);
-	else
+	else if (!k->restart || k->restart_at_ms <= keeper_now_ms())
 		k->phase = KEEPER_ENDING;
+	else
+		begin_backoff(k);
 }
 
 /* Phases change by what was read, and by time. */
