@@ -17,7 +17,7 @@ int fd_write_all(int fd, const void *buf, size_t len);
 ssize_t fd_read_all(int fd, void *buf, size_t len);
 
 enum {
-	FD_PASS_MAX = 16
+	FD_PASS_MAX = 32
 };
 /* One packet with up to FD_PASS_MAX descriptors (SCM_RIGHTS), MSG_NOSIGNAL. 0, or -1 with errno. */
 int fd_send(int sock, const void *buf, size_t len, const int *fds, size_t n_fds);

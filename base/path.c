@@ -1,4 +1,5 @@
 #include "base/path.h"
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/proc.h"
@@ -11,6 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum {
+	RACE_TRIES = 100
+};
+
 static int open_resolved(int dir_fd, const char *path, int flags, mode_t mode, uint64_t resolve)
 {
 	struct open_how how = {
@@ -18,11 +23,18 @@ static int open_resolved(int dir_fd, const char *path, int flags, mode_t mode, u
 		.mode = (flags & (O_CREAT | O_TMPFILE)) ? mode : 0,
 		.resolve = resolve,
 	};
-	return sys_openat2(dir_fd, path, &how);
+	/* A rename anywhere while ".." is walked makes the kernel say EAGAIN: openat2(2). */
+	int fd = -1;
+	for (int tries = 0; tries < RACE_TRIES; tries++)
+		if ((fd = sys_openat2(dir_fd, path, &how)) >= 0 || errno != EAGAIN)
+			break;
+	return fd;
 }
 
 int path_open_in(int root_fd, const char *path, int flags, mode_t mode)
 {
+	if (defence_is_off("S08"))
+		return openat(root_fd, path + strspn(path, "/"), flags | O_CLOEXEC, mode);
 	return open_resolved(root_fd, path, flags, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 

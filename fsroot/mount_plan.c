@@ -174,6 +174,8 @@ static void add_volume(struct builder *b, const struct mount_volume *v, unsigned
 	unsigned flags = v->is_tmpfs || v->is_dir ? MOUNT_OP_MAKE_DIR : MOUNT_OP_MAKE_FILE;
 	if (!v->is_tmpfs) {
 		add_attach(b, slot, v->target, flags, 0);
+		b->plan->ops[b->plan->n_ops - 1].fstype = v->source;
+		b->plan->ops[b->plan->n_ops - 1].shown = v->attrs;
 		return;
 	}
 	add_tmpfs(b, v->target, v->mode ? v->mode : "755", v->size, flags, v->attrs | SAFE);
@@ -325,7 +327,10 @@ void mount_op_describe(const struct mount_op *op, struct strbuf *out)
 	switch (op->kind) {
 	case MOUNT_OP_ATTACH:
 		str_addf(out, "%s on %s",
-			op->slot < MOUNT_SLOT_VOLUMES ? slots[op->slot] : "volume", op->target);
+			op->slot < MOUNT_SLOT_VOLUMES ? slots[op->slot]
+			: op->fstype		      ? op->fstype
+						      : "volume",
+			op->target);
 		break;
 	case MOUNT_OP_NEW_FS:
 		str_addf(out, "%s on %s", op->fstype, op->target);
@@ -342,7 +347,7 @@ void mount_op_describe(const struct mount_op *op, struct strbuf *out)
 		str_addf(out, "link %s -> %s", op->target, op->options[0].value);
 		return;
 	}
-	describe_attrs(op->attr_set, out);
+	describe_attrs(op->attr_set | op->shown, out);
 	for (size_t i = 0; i < op->n_options; i++)
 		str_addf(out, "%s%s%s%s", i ? "," : " ", op->options[i].key,
 			op->options[i].value ? "=" : "", op->options[i].value ?: "");

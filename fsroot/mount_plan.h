@@ -42,10 +42,11 @@ struct mount_op {
 	unsigned flags;
 	unsigned slot;
 	const char *target; /* absolute in the zone */
-	const char *fstype;
+	const char *fstype; /* ATTACH of a volume: its source, to be shown */
 	struct tree_option options[MOUNT_OP_OPTIONS_MAX];
 	size_t n_options;
 	uint64_t attr_set, attr_clr; /* MOUNT_ATTR_* */
+	uint64_t shown;		     /* flags that the tree has already, for mount_op_describe */
 };
 
 /* How /sys/fs/cgroup looks inside. */
@@ -62,11 +63,13 @@ struct mount_cgroup_v1 {
 
 struct mount_volume {
 	const char *target; /* absolute */
+	const char *source; /* for mount_op_describe */
 	bool is_tmpfs;	  /* else a tree the host side has cloned, mapped and flagged, in a slot */
 	bool is_dir;	  /* what the tree is */
 	const char *size; /* tmpfs: "64M" or NULL */
 	const char *mode; /* tmpfs: "1777" or NULL (755) */
-	uint64_t attrs;	  /* tmpfs: MOUNT_ATTR_* (nosuid and nodev are always added) */
+	uint64_t
+		attrs; /* MOUNT_ATTR_*; tmpfs: nosuid and nodev are always added; else shown only */
 };
 
 struct mount_plan_input {

@@ -1,4 +1,5 @@
 #include "runtime/plan.h"
+#include "runtime/volumes.h"
 #include "runtime/host_facts.h"
 #include "runtime/init_kind.h"
 #include "base/mem.h"
@@ -43,6 +44,7 @@ void plan_done(struct plan *p)
 	free(p->eth.gateway6);
 	free(p->resolv_conf);
 	mount_plan_done(&p->mounts);
+	volumes_plan_done(p);
 	free(p->cgroup_v1);
 	*p = (struct plan){0};
 }
@@ -316,7 +318,7 @@ static int plan_fill(
 		copy_text(&p->hostname, spec->hostname, e) < 0 || plan_args(spec, p, e) < 0 ||
 		plan_env(spec, p, e) < 0 || plan_privileges(spec, p, e) < 0 ||
 		plan_sysctls(spec, p, e) < 0 || plan_resources(spec, host, p, e) < 0 ||
-		plan_mounts(host, p, e) < 0)
+		volumes_plan(spec, p, e) < 0 || plan_mounts(host, p, e) < 0)
 		return -1;
 	return plan_network(z, p, e);
 }

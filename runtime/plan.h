@@ -26,6 +26,13 @@ struct plan_hook {
 	uint64_t timeout_ms;
 };
 
+/* A directory or file of the host that the zone sees. */
+struct plan_volume {
+	const char *source; /* borrowed from the spec */
+	uint64_t attrs;	    /* MOUNT_ATTR_* */
+	bool is_dir, recursive, idmap;
+};
+
 struct plan {
 	const struct store *store;
 	char name[ZONE_NAME_MAX + 1];
@@ -45,6 +52,10 @@ struct plan {
 	bool root_readonly;
 	char *hostname;
 	struct mount_plan mounts;
+	struct plan_volume *volumes; /* those with a source, in the order of their slots */
+	size_t n_volumes;
+	struct mount_volume *mount_volumes; /* all, as given: what `mounts` was made from */
+	size_t n_mount_volumes;
 	struct mount_cgroup_v1 *cgroup_v1; /* pure v1: what is mounted beneath /sys/fs/cgroup */
 	size_t n_cgroup_v1;
 

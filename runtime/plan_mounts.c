@@ -48,6 +48,8 @@ int plan_mounts(const struct cg_host *host, struct plan *p, struct err *e)
 		.cgroup_writable = p->system,
 		.v1 = p->cgroup_v1,
 		.n_v1 = p->n_cgroup_v1,
+		.volumes = p->mount_volumes,
+		.n_volumes = p->n_mount_volumes,
 		.masked = paths_masked,
 		.n_masked = count(paths_masked),
 		.readonly = paths_readonly,

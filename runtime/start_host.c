@@ -4,6 +4,7 @@
 #include "runtime/events.h"
 #include "runtime/keeper_start.h"
 #include "runtime/stop.h"
+#include "runtime/volumes.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -63,6 +64,8 @@ void start_host(struct start *s)
 	s->sock = s->store_tree = s->old_mount_ns = s->listen_fd = s->oom_fd = -1;
 	s->userns_fd = s->root_fd = s->dev_fd = s->mask_fd = s->sys_fd = -1;
 	s->pty_master = s->pty_slave = s->pidfd = -1;
+	for (size_t i = 0; i < ARRAY_LEN(s->volume_fds); i++)
+		s->volume_fds[i] = -1;
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
 		if (steps[i](s, &e) < 0) {
 			undo(s);
@@ -94,6 +97,8 @@ static int leave_the_command(struct start *s, struct err *e)
 	if (s->plan.ns.of[NS_NET].mode == NS_HOST &&
 		(s->sys_fd = tree_clone(-1, "/sys", false)) < 0)
 		return err_sys(e, errno, "clone the mount of /sys");
+	if (volumes_open(s, e) < 0)
+		return -1;
 	return tree_private_mountns(&s->old_mount_ns, e);
 }
 
@@ -267,15 +272,20 @@ static int send_root(struct start *s, struct err *e)
 	struct start_root root = {.msg = {.kind = START_MSG_ROOT}};
 	if (start_build_root(s, &root, e) < 0)
 		return -1;
-	const int slots[] = {
+	if (volumes_map(s, e) < 0)
+		return -1;
+	int slots[FD_PASS_MAX] = {
 		[MOUNT_SLOT_ROOT] = s->root_fd,
 		[MOUNT_SLOT_DEV] = s->dev_fd,
 		[MOUNT_SLOT_MASK] = s->mask_fd,
 		[MOUNT_SLOT_SYS] = s->sys_fd,
 	};
-	int fds[ARRAY_LEN(slots)];
+	size_t n_slots = MOUNT_SLOT_VOLUMES;
+	for (size_t i = 0; i < s->plan.n_volumes; i++)
+		slots[n_slots++] = s->volume_fds[i];
+	int fds[FD_PASS_MAX];
 	size_t n = 0;
-	for (unsigned i = 0; i < ARRAY_LEN(slots); i++)
+	for (unsigned i = 0; i < n_slots; i++)
 		if (slots[i] >= 0) {
 			root.slots |= 1u << i;
 			fds[n++] = slots[i];

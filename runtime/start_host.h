@@ -28,6 +28,7 @@ struct start {
 	int old_mount_ns;
 	int listen_fd, oom_fd;
 	int userns_fd, root_fd, dev_fd, mask_fd, sys_fd;
+	int volume_fds[SPEC_BINDS_MAX];
 	int pty_master, pty_slave;
 	int init_fd; /* cella-init */
 	int pidfd;

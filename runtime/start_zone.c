@@ -20,7 +20,7 @@
 struct side {
 	struct zone_side *z;
 	struct start_root root;
-	int fds[MOUNT_SLOT_VOLUMES + 8];
+	int fds[FD_PASS_MAX];
 	struct apply_console console;
 };
 

@@ -326,7 +326,7 @@ const struct schema_field schema_root[] = {
 	{.key = "root", .type = SCHEMA_OBJECT, .fields = root_fields},
 	{.key = "init", .type = SCHEMA_OBJECT, .fields = init_fields},
 	{.key = "mounts", .type = SCHEMA_LIST, AT(mounts), AUX(n_mounts), LIST_OF(spec_mount),
-	 .fields = mount_fields, .flags = LATER},
+	 .fields = mount_fields},
 	{.key = "devices", .type = SCHEMA_LIST, AT(devices), AUX(n_devices), LIST_OF(spec_device),
 	 .fields = device_fields, .flags = LATER},
 	{.key = "network", .type = SCHEMA_OBJECT, .fields = network_fields},

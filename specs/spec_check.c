@@ -78,6 +78,20 @@ static int check_mount(const struct zone_spec *s, size_t i, struct err *e)
 	return 0;
 }
 
+static int check_mounts(const struct zone_spec *s, struct err *e)
+{
+	size_t binds = 0;
+	for (size_t i = 0; i < s->n_mounts; i++) {
+		if (check_mount(s, i, e) < 0)
+			return -1;
+		binds += str_eq(s->mounts[i].type, "bind");
+	}
+	return binds <= SPEC_BINDS_MAX
+		       ? 0
+		       : spec_read_fail(e, "/mounts", "more than %d mounts of type \"bind\"",
+				 SPEC_BINDS_MAX);
+}
+
 static int check_devices(const struct zone_spec *s, struct err *e)
 {
 	for (size_t i = 0; i < s->n_devices; i++)
@@ -194,9 +208,8 @@ int spec_check(const struct zone_spec *s, struct err *e)
 {
 	if (!*s->init.args.items[0])
 		return spec_read_fail(e, "/init/args/0", "the program's name is empty");
-	for (size_t i = 0; i < s->n_mounts; i++)
-		if (check_mount(s, i, e) < 0)
-			return -1;
+	if (check_mounts(s, e) < 0)
+		return -1;
 	if (check_root(s, e) < 0 || check_user(s, e) < 0 || check_devices(s, e) < 0 ||
 		spec_check_network(s, e) < 0 || check_memory(s, e) < 0 ||
 		check_capabilities(s, e) < 0 || check_rlimits(s, e) < 0 || check_sysctl(s, e) < 0 ||

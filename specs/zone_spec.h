@@ -61,6 +61,9 @@ enum spec_ready {
 	SPEC_READY_EXEC
 };
 
+enum {
+	SPEC_BINDS_MAX = 28 /* bind mounts of one zone: with the root they travel in one packet */
+};
 struct spec_mount {
 	char *source, *target, *type;
 	struct spec_strings options;

@@ -41,7 +41,7 @@ canary_made() {
 	mkdir -p "$1"/dir
 	echo secret >"$1/file"
 	echo secret >"$1/dir/file"
-	ln -s file "$1/link"
+	ln -sfn file "$1/link"
 	canary_state "$1" >"$BATS_TEST_TMPDIR/canary.${1##*/}"
 }
 canary_state() { (cd "$1" && find . -printf '%p %y %m %U %G %i %T@ %l\n' | sort && find . -type f -exec sha256sum {} + | sort); }

@@ -100,7 +100,6 @@ TEST(unsupported)
 		{"\"root\": {\"path\": \"/a\"}", "root.path is"},
 		{"\"root\": {\"readonly\": true}", "root.readonly is"},
 		{"\"devices\": [{\"path\": \"/dev/fuse\"}]", "devices is"},
-		{"\"mounts\": [{\"source\": \"/a\", \"target\": \"/a\"}]", "mounts is"},
 		{"\"network\": {\"publish\": [{\"host\": 1, \"zone\": 1}]}", "network.publish is"},
 		{"\"network\": {\"interfaces\": [{\"kind\": \"macvlan\"}]}",
 			"network.interfaces.0.kind \"macvlan\" is"},
@@ -169,7 +168,8 @@ TEST(supported)
 		"\"sysctl\": {\"kernel.msgmax\": \"1\"}, \"rlimits\": {\"core\": 0}}",
 		"\"security\": {\"seccomp\": \"log\"}", "\"boot\": {\"restart\": \"always\"}",
 		"\"boot\": {\"ready\": {\"by\": \"started\", \"timeout\": \"5s\"}}",
-		"\"hooks\": {}, \"admin\": [], \"mounts\": [], \"devices\": []",
+		"\"hooks\": {}, \"admin\": [], \"devices\": []",
+		"\"mounts\": [{\"source\": \"/a\", \"target\": \"/b\"}]",
 		"\"labels\": {\"a\": \"b\"}, \"groups\": [\"a\"], \"protect\": [\"destroy\"],"
 		"\"annotations\": {\"a\": \"b\"}, \"description\": \"x\", \"hostname\": \"h\","
 		"\"clone\": {\"mac\": \"keep\"}, \"console\": {\"log_max\": \"2M\"}"};

@@ -1,0 +1,359 @@
+#include "runtime/volumes.h"
+#include "runtime/start_host.h"
+#include "base/defence.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/sys.h"
+#include "fsroot/tree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+_Static_assert(SPEC_BINDS_MAX + MOUNT_SLOT_VOLUMES <= FD_PASS_MAX, "they travel in one packet");
+
+/* ---- the source ---- */
+
+struct source {
+	int fd; /* O_PATH */
+	struct stat st;
+	bool is_shielded; /* no other user of the host can get there by its path */
+};
+
+/* Only root can pass a directory on the way: then whatever lies below is root's alone. */
+static bool shields(const struct stat *st)
+{
+	return S_ISDIR(st->st_mode) && st->st_uid == 0 && !(st->st_mode & S_IXOTH) &&
+	       (st->st_gid == 0 || !(st->st_mode & S_IXGRP));
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* From "/" down, component by component: every directory that is passed is looked at, and what is
+ * opened is what was looked at. `real` has no links (and is cut into pieces here). */
+static int walk_to(const struct store *st, char *real, struct source *ret, struct err *e)
+{
+	struct stat own[3];
+	const int fds[] = {st->root_fd, st->run_fd, st->log_fd};
+	for (size_t i = 0; i < ARRAY_LEN(own); i++)
+		if (fstat(fds[i], &own[i]) < 0)
+			return err_sys(e, errno, "look at Cella's own directories");
+	autofd int at = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct stat now = {0};
+	if (at < 0 || fstat(at, &now) < 0)
+		return err_sys(e, errno, "open '/'");
+	bool shielded = shields(&now);
+	char *save = NULL;
+	for (char *c = strtok_r(real, "/", &save); c; c = strtok_r(NULL, "/", &save)) {
+		int next = openat(at, c, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		fd_close(&at);
+		if ((at = next) < 0 || fstat(at, &now) < 0)
+			return err_sys(e, errno, "open '%s'", c);
+		shielded |= shields(&now);
+		for (size_t i = 0; i < ARRAY_LEN(own); i++)
+			if (same_file(&now, &own[i]))
+				return err_set(e, ERR_USAGE, "is Cella's own directory, or in it");
+	}
+	*ret = (struct source){.fd = fd_steal(&at), .st = now, .is_shielded = shielded};
+	return 0;
+}
+
+/* Does the way from `own` up to the root of the tree lead through the source? */
+static int check_not_above(const struct stat *source, int own, struct err *e)
+{
+	autofd int at = dup(own);
+	struct stat now, before = {0};
+	while (at >= 0 && fstat(at, &now) == 0 && !same_file(&now, &before)) {
+		if (same_file(&now, source))
+			return err_set(e, ERR_USAGE,
+				"Cella's own directories lie below it, all zones' files with them");
+		before = now;
+		int up = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		fd_close(&at);
+		at = up;
+	}
+	return at < 0 ? err_sys(e, errno, "look above Cella's own directories") : 0;
+}
+
+/* Follows links as every admin's command does; then the place is fixed. */
+static int source_open(const struct store *st, const char *path, struct source *ret, struct err *e)
+{
+	autofree char *real = realpath(path, NULL);
+	if (!real)
+		return err_sys(e, errno, "the source '%s'", path);
+	struct source s;
+	if (walk_to(st, real, &s, e) < 0)
+		return err_prefix(e, "the source '%s'", path);
+	autofd int fd = s.fd;
+	const int own[] = {st->root_fd, st->run_fd, st->log_fd};
+	for (size_t i = 0; S_ISDIR(s.st.st_mode) && i < ARRAY_LEN(own); i++)
+		if (check_not_above(&s.st, own[i], e) < 0)
+			return err_prefix(e, "the source '%s'", path);
+	if (!S_ISDIR(s.st.st_mode) && !S_ISREG(s.st.st_mode) && !S_ISSOCK(s.st.st_mode))
+		return err_set(e, ERR_USAGE,
+			"the source '%s' is neither a directory nor a file nor a socket", path);
+	*ret = s;
+	ret->fd = fd_steal(&fd);
+	return 0;
+}
+
+/* R9: what the zone's root stores there with the host's ids, a setuid program of root for one,
+ * must not be the host's users' to run. */
+static int check_shield(
+	const struct plan *p, const struct plan_volume *v, const struct source *src, struct err *e)
+{
+	struct statvfs fs;
+	bool as_host_ids = (v->idmap || !p->has_userns) && !defence_is_off("S21v");
+	if (!as_host_ids || (v->attrs & MOUNT_ATTR_RDONLY) || src->is_shielded)
+		return 0;
+	if (!v->recursive && fstatvfs(src->fd, &fs) == 0 && (fs.f_flag & ST_NOSUID))
+		return 0;
+	err_set(e, ERR_HOST,
+		"users of this host can get to '%s': a setuid program that the zone's root makes "
+		"there would be the host's root to them",
+		v->source);
+	return err_hint(e,
+		"chmod 0700 a directory above it, or mount its file system nosuid, or use the "
+		"option \"ro\"%s",
+		p->has_userns ? " or \"idmap\": false" : "");
+}
+
+/* ---- the plan ---- */
+
+static uint64_t option_attrs(const struct spec_mount *m)
+{
+	static const struct {
+		const char *name;
+		uint64_t bit;
+	} table[] = {{"ro", MOUNT_ATTR_RDONLY}, {"nosuid", MOUNT_ATTR_NOSUID},
+		{"noexec", MOUNT_ATTR_NOEXEC}, {"noatime", MOUNT_ATTR_NOATIME},
+		{"nodiratime", MOUNT_ATTR_NODIRATIME}};
+	uint64_t attrs = MOUNT_ATTR_NODEV;
+	for (size_t i = 0; i < m->options.n; i++)
+		for (size_t j = 0; j < ARRAY_LEN(table); j++)
+			if (!strcmp(m->options.items[i], table[j].name))
+				attrs |= table[j].bit;
+	return attrs;
+}
+
+/* The value of "KEY=VALUE", or NULL. */
+static const char *option_value(const struct spec_mount *m, const char *key)
+{
+	for (size_t i = 0; i < m->options.n; i++)
+		if (str_starts(m->options.items[i], key))
+			return m->options.items[i] + strlen(key);
+	return NULL;
+}
+
+static bool has_option(const struct spec_mount *m, const char *name)
+{
+	const char *rest = option_value(m, name);
+	return rest && !*rest;
+}
+
+static int plan_bind(
+	const struct spec_mount *m, struct plan *p, struct mount_volume *mv, struct err *e)
+{
+	struct plan_volume *v = &p->volumes[p->n_volumes];
+	*v = (struct plan_volume){
+		.source = m->source,
+		.attrs = mv->attrs,
+		.recursive = has_option(m, "rbind"),
+		.idmap = m->idmap && p->has_userns,
+	};
+	struct source src;
+	if (source_open(p->store, m->source, &src, e) < 0)
+		return -1;
+	autofd int fd = src.fd;
+	v->is_dir = mv->is_dir = S_ISDIR(src.st.st_mode);
+	mv->source = m->source;
+	p->n_volumes++;
+	return check_shield(p, v, &src, e);
+}
+
+int volumes_plan(const struct zone_spec *spec, struct plan *p, struct err *e)
+{
+	size_t n = spec->n_mounts;
+	p->volumes = calloc(n + 1, sizeof *p->volumes);
+	p->mount_volumes = calloc(n + 1, sizeof *p->mount_volumes);
+	if (!p->volumes || !p->mount_volumes)
+		return err_nomem(e);
+	for (size_t i = 0; i < n; i++) {
+		const struct spec_mount *m = &spec->mounts[i];
+		struct mount_volume *mv = &p->mount_volumes[p->n_mount_volumes++];
+		*mv = (struct mount_volume){
+			.target = m->target,
+			.is_tmpfs = !strcmp(m->type, "tmpfs"),
+			/* H24: an app has no use for setuid programs of a volume */
+			.attrs = option_attrs(m) | (p->system ? 0ULL : MOUNT_ATTR_NOSUID),
+			.size = option_value(m, "size="),
+			.mode = option_value(m, "mode="),
+		};
+		if (!mv->is_tmpfs && plan_bind(m, p, mv, e) < 0) {
+			char pointer[48];
+			(void)snprintf(pointer, sizeof pointer, "/mounts/%zu/source", i);
+			return err_prefix(e, "%s", pointer);
+		}
+	}
+	return 0;
+}
+
+void volumes_plan_done(struct plan *p)
+{
+	free(p->volumes);
+	free(p->mount_volumes);
+}
+
+/* ---- the start ---- */
+
+int volumes_open(struct start *s, struct err *e)
+{
+	struct plan *p = &s->plan;
+	for (size_t i = 0; i < p->n_volumes; i++) {
+		struct plan_volume *v = &p->volumes[i];
+		struct source src;
+		if (source_open(p->store, v->source, &src, e) < 0)
+			return err_at(e, "volumes", v->source);
+		autofd int fd = src.fd;
+		if (S_ISDIR(src.st.st_mode) != v->is_dir) {
+			err_set(e, ERR_FAILED, "'%s' changed while the zone was started",
+				v->source);
+			return err_at(e, "volumes", v->source);
+		}
+		if (check_shield(p, v, &src, e) < 0)
+			return err_at(e, "volumes", v->source);
+		if ((s->volume_fds[i] = tree_clone(fd, "", v->recursive)) < 0) {
+			err_sys(e, errno, "clone the mount of '%s'", v->source);
+			return err_at(e, "volumes", v->source);
+		}
+	}
+	return 0;
+}
+
+static int set_flags(const struct plan_volume *v, int tree, int userns_fd, struct err *e)
+{
+	struct mount_attr attr = {.attr_set = v->attrs};
+	if (v->attrs & MOUNT_ATTR_NOATIME)
+		attr.attr_clr = MOUNT_ATTR__ATIME;
+	if (v->idmap) {
+		attr.attr_set |= MOUNT_ATTR_IDMAP;
+		attr.userns_fd = (unsigned)userns_fd;
+	}
+	unsigned flags = AT_EMPTY_PATH | (v->recursive ? (unsigned)AT_RECURSIVE : 0U);
+	if (mount_setattr(tree, "", flags, &attr, sizeof attr) == 0)
+		return 0;
+	int errnum = errno;
+	char name[24];
+	if (!v->idmap || errnum != EINVAL)
+		return err_sys(e, errnum, "set the flags of '%s'", v->source);
+	err_set(e, ERR_HOST, "the file system '%s' of '%s'%s cannot map ids",
+		tree_fs_name(tree, name), v->source,
+		v->recursive ? ", or one that is mounted below it," : "");
+	return err_hint(e, "use ext4, xfs or btrfs, or \"idmap\": false: then its files belong to "
+			   "ids that the zone does not have");
+}
+
+/* A directory of our own in memory, in this mount namespace, with every volume on an entry of its
+ * number: where lock_in_child() finds its copies. */
+static int stage_volumes(struct start *s, int *ret_fd, struct err *e)
+{
+	static const struct tree_option private[] = {{"mode", "700"}};
+	autofd int stage =
+		tree_new_fs_err("tmpfs", private, ARRAY_LEN(private), MOUNT_ATTR_NODEV, e);
+	if (stage < 0)
+		return -1;
+	if (tree_attach_anywhere(stage) < 0)
+		return err_sys(e, errno, "attach the stage of the volumes");
+	for (size_t i = 0; i < s->plan.n_volumes; i++) {
+		char name[24];
+		(void)snprintf(name, sizeof name, "%zu", i);
+		int made = s->plan.volumes[i].is_dir ? mkdirat(stage, name, 0700)
+						     : mknodat(stage, name, S_IFREG | 0600, 0);
+		if (made < 0 || tree_attach(s->volume_fds[i], stage, name) < 0)
+			return err_sys(
+				e, errno, "stage the volume '%s'", s->plan.volumes[i].source);
+	}
+	*ret_fd = fd_steal(&stage);
+	return 0;
+}
+
+/* In a child, which may not allocate: become the zone's root, copy the mount namespace. The kernel
+ * locks the flags of mounts that are copied into the hands of a less privileged owner
+ * (mount_namespaces(7)), and a clone of such a mount keeps the locks. 0 or an errno. */
+static int lock_in_child(const struct start *s, int stage, int sock)
+{
+	int trees[FD_PASS_MAX];
+	char ok = 0, name[24];
+	/* The working directory is followed into the copy; descriptors are not. */
+	if (fchdir(stage) < 0 || setns(s->userns_fd, CLONE_NEWUSER) < 0 || unshare(CLONE_NEWNS) < 0)
+		return errno;
+	for (size_t i = 0; i < s->plan.n_volumes; i++) {
+		(void)snprintf(name, sizeof name, "%zu", i);
+		if ((trees[i] = tree_clone(AT_FDCWD, name, s->plan.volumes[i].recursive)) < 0)
+			return errno;
+	}
+	return fd_send(sock, &ok, 1, trees, s->plan.n_volumes) < 0 ? errno : 0;
+}
+
+static int receive_locked(struct start *s, int sock, pid_t child, struct err *e)
+{
+	int trees[FD_PASS_MAX], status = 0;
+	size_t n = FD_PASS_MAX;
+	char ok;
+	ssize_t len = fd_recv(sock, &ok, 1, trees, &n);
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	if (len != 1 || n != s->plan.n_volumes) {
+		for (size_t i = 0; len == 1 && i < n; i++)
+			fd_close(&trees[i]);
+		return err_sys(e, WIFEXITED(status) ? WEXITSTATUS(status) : ECHILD,
+			"lock the volumes' flags");
+	}
+	for (size_t i = 0; i < n; i++) {
+		fd_close(&s->volume_fds[i]);
+		s->volume_fds[i] = trees[i];
+	}
+	return 0;
+}
+
+static int lock_flags(struct start *s, struct err *e)
+{
+	int pair[2], stage_fd = -1;
+	if (stage_volumes(s, &stage_fd, e) < 0)
+		return -1;
+	autofd int stage = stage_fd;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(e, errno, "make a socket pair");
+	autofd int ours = pair[0], theirs = pair[1];
+	pid_t child = fork();
+	if (child < 0)
+		return err_sys(e, errno, "fork");
+	if (child == 0)
+		_exit(lock_in_child(s, stage, theirs));
+	fd_close(&theirs);
+	return receive_locked(s, ours, child, e);
+}
+
+int volumes_map(struct start *s, struct err *e)
+{
+	for (size_t i = 0; i < s->plan.n_volumes; i++)
+		if (set_flags(&s->plan.volumes[i], s->volume_fds[i], s->userns_fd, e) < 0)
+			return err_at(e, "volumes", s->plan.volumes[i].source);
+	if (!s->plan.n_volumes || !s->plan.has_userns || defence_is_off("H24"))
+		return 0;
+	return lock_flags(s, e) < 0 ? err_at(e, "volumes", NULL) : 0;
+}
