@@ -1,5 +1,6 @@
 #include "runtime/enter_zone.h"
 #include "runtime/start_protocol.h"
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/sys.h"
 #include "isolation/namespaces/ns.h"
@@ -142,6 +143,11 @@ __attribute__((noreturn)) static void become_command(struct enter_side *s)
 		fail(s, STEP_IDS, &f);
 	if (set_streams(s, &f) < 0)
 		fail(s, STEP_STDIO, &f);
+	/* S04: CLOEXEC comes too late, namely after exec has walked the zone's path; a link of the
+	 * zone's to /proc/self/fd/N would lead through a directory of the host. The channel is a
+	 * socket: it leads nowhere. */
+	if (!defence_is_off("S04") && process_close_fds(&s->sock, 1, &f) < 0)
+		fail(s, STEP_EXEC, &f);
 	if (drop_apply(&s->drop, &f) < 0)
 		fail(s, STEP_PRIVILEGES, &f);
 	if (enter_directory(s, &f) < 0)

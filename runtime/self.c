@@ -41,23 +41,23 @@ const char *self_path(void)
 	return told ? told : own_exe();
 }
 
-static int copy_sealed(struct err *e)
+int self_copy_sealed(int program_fd, const char *name, struct err *e)
 {
-	autofd int from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	autofd int from = open(fd_path(program_fd).s, O_RDONLY | O_CLOEXEC);
 	autofd int to = memfd_create(MEMFD_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	struct stat st;
 	if (from < 0 || to < 0 || fstat(from, &st) < 0)
-		return err_sys(e, errno, "make a sealed copy of this program");
+		return err_sys(e, errno, "make a sealed copy of %s", name);
 	for (off_t left = st.st_size; left > 0;) {
 		ssize_t n = sendfile(to, from, NULL, (size_t)left);
 		if (n <= 0)
-			return err_sys(e, n < 0 ? errno : EIO, "copy this program");
+			return err_sys(e, n < 0 ? errno : EIO, "copy %s", name);
 		left -= n;
 	}
 	if (fchmod(to, 0500) < 0 ||
 		fcntl(to, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) <
 			0)
-		return err_sys(e, errno, "seal the copy of this program");
+		return err_sys(e, errno, "seal the copy of %s", name);
 	return fd_steal(&to);
 }
 
@@ -79,7 +79,9 @@ int self_seal(struct err *e)
 	char *at = line;
 	for (size_t i = 0; i < n; i++, at += strlen(at) + 1)
 		argv[i] = at;
-	autofd int fd = copy_sealed(e);
+	autofd int own = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+	autofd int fd = own < 0 ? err_sys(e, errno, "open this program")
+				: self_copy_sealed(own, "this program", e);
 	if (fd < 0)
 		return -1;
 	if (setenv("CELLA_SELF", own_exe(), 1) < 0)

@@ -13,3 +13,7 @@ bool self_is_sealed(void);
  * already; otherwise only on failure. Call it before anything is done that must not be done twice.
  */
 int self_seal(struct err *e);
+/* A sealed copy in memory of a program of ours, `name` for messages: mode, owner and content of the
+ * file on disk cannot be reached through /proc/PID/exe of a process that runs it. CLOEXEC
+ * descriptor, or -1 + *e. */
+int self_copy_sealed(int program_fd, const char *name, struct err *e);

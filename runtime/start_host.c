@@ -3,8 +3,10 @@
 #include "runtime/start_host.h"
 #include "runtime/events.h"
 #include "runtime/keeper_start.h"
+#include "runtime/self.h"
 #include "runtime/stop.h"
 #include "runtime/volumes.h"
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -76,6 +78,20 @@ void start_host(struct start *s)
 	keeper_become(s);
 }
 
+/* S01: /proc/1/exe leads a zone to its init's file. With the host's ids root could change that
+ * file's mode, or write to it, so there it runs from a sealed copy. */
+static int open_init(struct start *s, struct err *e)
+{
+	autofd int fd = keeper_open_program(s->zone->store, "cella-init", e);
+	if (fd < 0)
+		return -1;
+	if (s->plan.has_userns || defence_is_off("S01i"))
+		s->init_fd = fd_steal(&fd);
+	else
+		s->init_fd = self_copy_sealed(fd, "cella-init", e);
+	return s->init_fd < 0 ? -1 : 0;
+}
+
 /* Own session, own mount namespace. The state file comes before the first change of the host, and
  * names all that will be made: whoever finds it after a crash can sweep. */
 static int leave_the_command(struct start *s, struct err *e)
@@ -89,7 +105,7 @@ static int leave_the_command(struct start *s, struct err *e)
 	if (keeper_check(st, e) < 0 || state_write(st, s->plan.name, &s->state, e) < 0)
 		return -1;
 	s->init_fd = -1;
-	if (!s->plan.system && (s->init_fd = keeper_open_program(st, "cella-init", e)) < 0)
+	if (!s->plan.system && open_init(s, e) < 0)
 		return -1;
 	/* Before Linux 6.15 only what is attached in our own namespace can be cloned. */
 	if ((s->store_tree = tree_clone(st->root_fd, "", true)) < 0)

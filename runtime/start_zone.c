@@ -1,6 +1,7 @@
 /* The zone side of a start, in order. Each step is one function below, in the same order. What goes
  * wrong travels back as {step, object, errno}; docs/START.md tells why the order is as it is. */
 #include "runtime/start_zone.h"
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/sys.h"
 #include "fsroot/apply.h"
@@ -16,6 +17,10 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+
+enum {
+	START_KEEP_MAX = 64
+};
 
 struct side {
 	struct zone_side *z;
@@ -224,10 +229,40 @@ static int explain_exec(const char *program, struct fault *f)
 	return fault_set_hint(f, program, hint);
 }
 
+static void keep_in_order(int *keep, size_t *n, int fd)
+{
+	size_t at = (*n)++;
+	for (; at > 0 && keep[at - 1] > fd; at--)
+		keep[at] = keep[at - 1];
+	keep[at] = fd;
+}
+
+/* S04: before the zone's paths are walked, and for good: CLOEXEC comes too late, namely after exec
+ * has followed a link of the zone's to /proc/self/fd/N/... The channel is a socket and leads
+ * nowhere; cella-init is a file. */
+static int close_descriptors(struct side *s, struct fault *f)
+{
+	const struct plan *p = s->z->plan;
+	int keep[START_KEEP_MAX];
+	size_t n = 0;
+	if (p->n_preserve_fds > START_KEEP_MAX - 2) {
+		errno = EMFILE;
+		return fault_set(f, "preserved descriptors");
+	}
+	for (size_t i = 0; i < p->n_preserve_fds; i++)
+		keep_in_order(keep, &n, p->preserve_fds[i]);
+	keep_in_order(keep, &n, s->z->sock);
+	if (s->z->init_fd >= 0)
+		keep_in_order(keep, &n, s->z->init_fd);
+	return defence_is_off("S04") ? 0 : process_close_fds(keep, n, f);
+}
+
 static int exec_init(struct side *s, struct fault *f)
 {
 	const struct plan *p = s->z->plan;
 	char cwd[4096];
+	if (close_descriptors(s, f) < 0)
+		return -1;
 	/* S04: last of all, and it must be a place inside the root. */
 	if (chdir(p->cwd) < 0 || !getcwd(cwd, sizeof cwd))
 		return fault_set(f, p->cwd);
