@@ -1,4 +1,5 @@
 #include "runtime/plan.h"
+#include "base/defence.h"
 #include "runtime/volumes.h"
 #include "runtime/host_facts.h"
 #include "runtime/init_kind.h"
@@ -9,6 +10,7 @@
 #include "specs/name.h"
 #include "specs/spec_check.h"
 
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -163,6 +165,9 @@ static int plan_privileges(const struct zone_spec *spec, struct plan *p, struct 
 	p->no_new_privs =
 		spec->security.has_no_new_privs ? spec->security.no_new_privs : !p->system;
 	p->oom_score = 0;
+	/* Without ids of its own its root has the host's rights over mounts: nothing to lock. */
+	p->lock_mounts = p->has_userns && (p->caps.bounding & UINT64_C(1) << CAP_SYS_ADMIN) &&
+			 !defence_is_off("H24");
 	return plan_rlimits(spec, p, e);
 }
 

@@ -70,6 +70,7 @@ struct plan {
 	struct filter_options filter;
 	struct rlimits_plan rlimits;
 	bool no_new_privs;
+	bool lock_mounts; /* the zone's root could undo mounts: see start_lock.h */
 	int oom_score;
 	char **sysctl_keys; /* "net/ipv4/ip_forward": path beneath /proc/sys */
 	char **sysctl_values;

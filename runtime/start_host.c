@@ -3,6 +3,7 @@
 #include "runtime/start_host.h"
 #include "runtime/events.h"
 #include "runtime/keeper_start.h"
+#include "runtime/start_lock.h"
 #include "runtime/self.h"
 #include "runtime/stop.h"
 #include "runtime/volumes.h"
@@ -382,12 +383,30 @@ static int receive(struct start *s, int fds[2], struct err *e)
 	return -1;
 }
 
+/* The zone side's finished tree comes back as a mount namespace that its root cannot undo. */
+static int lock_mounts(struct start *s, int tree_fd, struct err *e)
+{
+	autofd int tree = tree_fd;
+	int ns_fd = -1;
+	struct start_msg m = {.kind = START_MSG_LOCKED};
+	if (start_lock_mounts(s, tree, &ns_fd, e) < 0)
+		return -1;
+	autofd int ns = ns_fd;
+	int next = start_next(s->proto, m.kind);
+	if (next < 0 || fd_send(s->sock, &m, sizeof m, &ns, 1) < 0)
+		return err_sys(e, errno, "send the mount namespace to the zone side");
+	s->proto = (enum start_state)next;
+	return 0;
+}
+
 static int wait_ready(struct start *s, struct err *e)
 {
 	while (s->proto != START_READY) {
 		int fds[2] = {-1, -1};
 		int kind = receive(s, fds, e);
 		if (kind < 0)
+			return -1;
+		if (kind == START_MSG_MOUNTED && lock_mounts(s, fds[0], e) < 0)
 			return -1;
 		if (kind == START_MSG_CONSOLE) {
 			s->pty_master = fds[0];

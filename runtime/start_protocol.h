@@ -7,7 +7,11 @@
  *   writes the id maps, builds /dev and
  *   the root with the zone's ids
  *   ROOT {root, dev, ...}              --->      [MAPPED] becomes root of its namespaces,
- *                                                mounts, pivots, sets the host name
+ *                                                mounts
+ *                                      <---      MOUNTED {tree}   if its root could undo mounts
+ *   has the tree locked (start_lock.h)           [MOUNTED]
+ *   LOCKED {mount namespace}           --->      [LOCKED] enters it
+ *                                                pivots, sets the host name
  *                                      <---      CONSOLE {pty master, slave}   unless it has pipes
  *   keeps the master for the keeper              [CONSOLED]
  *                                      <---      READY: everything that can fail is done but the
@@ -28,6 +32,8 @@
 enum start_state {
 	START_SPAWNED,
 	START_MAPPED,
+	START_MOUNTED,
+	START_LOCKED,
 	START_CONSOLED,
 	START_READY,
 	START_GOING,
@@ -43,6 +49,8 @@ enum start_kind {
 	START_MSG_EOF,	    /* zone: not sent, but what end of file means */
 	START_MSG_FAIL,	    /* zone */
 	START_MSG_PROCESS,  /* zone, exec only: step is the pid, with a pidfd */
+	START_MSG_MOUNTED,  /* zone: with its tree */
+	START_MSG_LOCKED,   /* host: with a mount namespace */
 	START_KINDS
 };
 /* The zone side's steps, in order. Their names are what an admin reads after "step". */
@@ -52,6 +60,7 @@ enum start_step {
 	STEP_CGROUP,
 	STEP_IDS,
 	STEP_MOUNTS,
+	STEP_LOCK,
 	STEP_CONSOLE,
 	STEP_HOSTNAME,
 	STEP_SYSCTL,

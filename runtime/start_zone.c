@@ -34,6 +34,7 @@ static int join_cgroup(struct side *s, struct fault *f);
 static int become_root(struct side *s, struct fault *f);
 static int set_sysctls(struct side *s, struct fault *f);
 static int make_mounts(struct side *s, struct fault *f);
+static int lock_mounts(struct side *s, struct fault *f);
 static int make_console(struct side *s, struct fault *f);
 static int set_hostname(struct side *s, struct fault *f);
 static int wait_at_gate(struct side *s, struct fault *f);
@@ -52,6 +53,7 @@ void start_zone(struct zone_side *z)
 		{STEP_IDS, become_root},
 		{STEP_SYSCTL, set_sysctls},
 		{STEP_MOUNTS, make_mounts},
+		{STEP_LOCK, lock_mounts},
 		{STEP_CONSOLE, make_console},
 		{STEP_HOSTNAME, set_hostname},
 		{STEP_GATE, wait_at_gate},
@@ -150,6 +152,35 @@ static int make_mounts(struct side *s, struct fault *f)
 	return apply_mounts(&plan, f);
 }
 
+/* Hand the finished tree over, and enter the mount namespace that comes back: the same tree as its
+ * root, nothing else, and everything locked (start_lock.h). */
+static int lock_mounts(struct side *s, struct fault *f)
+{
+	struct start_msg m = {.kind = START_MSG_MOUNTED};
+	if (!s->z->plan->lock_mounts)
+		return 0;
+	autofd int tree = tree_clone(s->fds[MOUNT_SLOT_ROOT], "", true);
+	if (tree < 0)
+		return fault_set(f, "clone of the tree");
+	if (fd_send(s->z->sock, &m, sizeof m, &tree, 1) < 0)
+		return fault_set(f, "message");
+	int ns_fd = -1;
+	size_t n = 1;
+	ssize_t len = fd_recv(s->z->sock, &m, sizeof m, &ns_fd, &n);
+	if (len == 0)
+		_exit(125);
+	autofd int ns = ns_fd;
+	if (len != (ssize_t)sizeof m || n != 1 || start_next(START_MOUNTED, m.kind) < 0) {
+		errno = EPROTO;
+		return fault_set(f, "message");
+	}
+	if (setns(ns, CLONE_NEWNS) < 0)
+		return fault_set(f, "locked mount namespace");
+	fd_close(&s->fds[MOUNT_SLOT_ROOT]);
+	s->fds[MOUNT_SLOT_ROOT] = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return s->fds[MOUNT_SLOT_ROOT] < 0 ? fault_set(f, "/") : 0;
+}
+
 static int make_console(struct side *s, struct fault *f)
 {
 	if (s->z->has_console) {
@@ -161,7 +192,7 @@ static int make_console(struct side *s, struct fault *f)
 			return fault_set(f, "message");
 		fd_close(&s->console.master_fd);
 	}
-	return apply_pivot(s->fds[MOUNT_SLOT_ROOT], f);
+	return s->z->plan->lock_mounts ? 0 : apply_pivot(s->fds[MOUNT_SLOT_ROOT], f);
 }
 
 static int set_hostname(struct side *s, struct fault *f)

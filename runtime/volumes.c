@@ -4,21 +4,17 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "base/sys.h"
 #include "fsroot/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 _Static_assert(SPEC_BINDS_MAX + MOUNT_SLOT_VOLUMES <= FD_PASS_MAX, "they travel in one packet");
@@ -267,93 +263,10 @@ static int set_flags(const struct plan_volume *v, int tree, int userns_fd, struc
 			   "ids that the zone does not have");
 }
 
-/* A directory of our own in memory, in this mount namespace, with every volume on an entry of its
- * number: where lock_in_child() finds its copies. */
-static int stage_volumes(struct start *s, int *ret_fd, struct err *e)
-{
-	static const struct tree_option private[] = {{"mode", "700"}};
-	autofd int stage =
-		tree_new_fs_err("tmpfs", private, ARRAY_LEN(private), MOUNT_ATTR_NODEV, e);
-	if (stage < 0)
-		return -1;
-	if (tree_attach_anywhere(stage) < 0)
-		return err_sys(e, errno, "attach the stage of the volumes");
-	for (size_t i = 0; i < s->plan.n_volumes; i++) {
-		char name[24];
-		(void)snprintf(name, sizeof name, "%zu", i);
-		int made = s->plan.volumes[i].is_dir ? mkdirat(stage, name, 0700)
-						     : mknodat(stage, name, S_IFREG | 0600, 0);
-		if (made < 0 || tree_attach(s->volume_fds[i], stage, name) < 0)
-			return err_sys(
-				e, errno, "stage the volume '%s'", s->plan.volumes[i].source);
-	}
-	*ret_fd = fd_steal(&stage);
-	return 0;
-}
-
-/* In a child, which may not allocate: become the zone's root, copy the mount namespace. The kernel
- * locks the flags of mounts that are copied into the hands of a less privileged owner
- * (mount_namespaces(7)), and a clone of such a mount keeps the locks. 0 or an errno. */
-static int lock_in_child(const struct start *s, int stage, int sock)
-{
-	int trees[FD_PASS_MAX];
-	char ok = 0, name[24];
-	/* The working directory is followed into the copy; descriptors are not. */
-	if (fchdir(stage) < 0 || setns(s->userns_fd, CLONE_NEWUSER) < 0 || unshare(CLONE_NEWNS) < 0)
-		return errno;
-	for (size_t i = 0; i < s->plan.n_volumes; i++) {
-		(void)snprintf(name, sizeof name, "%zu", i);
-		if ((trees[i] = tree_clone(AT_FDCWD, name, s->plan.volumes[i].recursive)) < 0)
-			return errno;
-	}
-	return fd_send(sock, &ok, 1, trees, s->plan.n_volumes) < 0 ? errno : 0;
-}
-
-static int receive_locked(struct start *s, int sock, pid_t child, struct err *e)
-{
-	int trees[FD_PASS_MAX], status = 0;
-	size_t n = FD_PASS_MAX;
-	char ok;
-	ssize_t len = fd_recv(sock, &ok, 1, trees, &n);
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	if (len != 1 || n != s->plan.n_volumes) {
-		for (size_t i = 0; len == 1 && i < n; i++)
-			fd_close(&trees[i]);
-		return err_sys(e, WIFEXITED(status) ? WEXITSTATUS(status) : ECHILD,
-			"lock the volumes' flags");
-	}
-	for (size_t i = 0; i < n; i++) {
-		fd_close(&s->volume_fds[i]);
-		s->volume_fds[i] = trees[i];
-	}
-	return 0;
-}
-
-static int lock_flags(struct start *s, struct err *e)
-{
-	int pair[2], stage_fd = -1;
-	if (stage_volumes(s, &stage_fd, e) < 0)
-		return -1;
-	autofd int stage = stage_fd;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_sys(e, errno, "make a socket pair");
-	autofd int ours = pair[0], theirs = pair[1];
-	pid_t child = fork();
-	if (child < 0)
-		return err_sys(e, errno, "fork");
-	if (child == 0)
-		_exit(lock_in_child(s, stage, theirs));
-	fd_close(&theirs);
-	return receive_locked(s, ours, child, e);
-}
-
 int volumes_map(struct start *s, struct err *e)
 {
 	for (size_t i = 0; i < s->plan.n_volumes; i++)
 		if (set_flags(&s->plan.volumes[i], s->volume_fds[i], s->userns_fd, e) < 0)
 			return err_at(e, "volumes", s->plan.volumes[i].source);
-	if (!s->plan.n_volumes || !s->plan.has_userns || defence_is_off("H24"))
-		return 0;
-	return lock_flags(s, e) < 0 ? err_at(e, "volumes", NULL) : 0;
+	return 0;
 }

@@ -2,8 +2,8 @@
  * memory. A source is looked at when the plan is made, and cloned by descriptor at the start; the
  * zone side only attaches what it is given.
  *
- * A volume's flags are the admin's, not the zone's: its root, who may mount, cannot take `ro` or
- * `nodev` off again (with `userns: none` it can: docs/SECURITY.md). */
+ * A volume's flags are the admin's, not the zone's: start_lock.h keeps its root from taking `ro` or
+ * `nodev` off (with `userns: none` it can: docs/SECURITY.md). */
 #pragma once
 #include "runtime/plan.h"
 
@@ -17,5 +17,5 @@ void volumes_plan_done(struct plan *p);
 
 /* Clone the sources into s->volume_fds; before the host side leaves the host's mount namespace. */
 int volumes_open(struct start *s, struct err *e);
-/* Map ids, set and lock flags; when the zone's user namespace exists. */
+/* Map ids, set flags; when the zone's user namespace exists. */
 int volumes_map(struct start *s, struct err *e);

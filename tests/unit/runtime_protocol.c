@@ -4,17 +4,22 @@
 /* The whole table, written out a second time: next state, or -1, for every state and message. */
 TEST(every_pair)
 {
+	enum {
+		NO = -1,
+		BAD = START_FAILED
+	};
 	static const int want[START_STATES][START_KINDS] = {
-		/*                 0   ROOT          CONSOLE         READY        GO           EOF
-		   FAIL */
-		[START_SPAWNED] = {-1, START_MAPPED, -1, -1, -1, START_FAILED, START_FAILED, -1},
-		[START_MAPPED] = {-1, -1, START_CONSOLED, START_READY, -1, START_FAILED,
-			START_FAILED, -1},
-		[START_CONSOLED] = {-1, -1, -1, START_READY, -1, START_FAILED, START_FAILED, -1},
-		[START_READY] = {-1, -1, -1, -1, START_GOING, START_FAILED, START_FAILED, -1},
-		[START_GOING] = {-1, -1, -1, -1, -1, START_RUNNING, START_FAILED, -1},
-		[START_RUNNING] = {-1, -1, -1, -1, -1, -1, -1, -1},
-		[START_FAILED] = {-1, -1, -1, -1, -1, -1, -1, -1},
+		/* 0, ROOT, CONSOLE, READY, GO, EOF, FAIL, PROCESS, MOUNTED, LOCKED */
+		[START_SPAWNED] = {NO, START_MAPPED, NO, NO, NO, BAD, BAD, NO, NO, NO},
+		[START_MAPPED] = {NO, NO, START_CONSOLED, START_READY, NO, BAD, BAD, NO,
+			START_MOUNTED, NO},
+		[START_MOUNTED] = {NO, NO, NO, NO, NO, BAD, BAD, NO, NO, START_LOCKED},
+		[START_LOCKED] = {NO, NO, START_CONSOLED, START_READY, NO, BAD, BAD, NO, NO, NO},
+		[START_CONSOLED] = {NO, NO, NO, START_READY, NO, BAD, BAD, NO, NO, NO},
+		[START_READY] = {NO, NO, NO, NO, START_GOING, BAD, BAD, NO, NO, NO},
+		[START_GOING] = {NO, NO, NO, NO, NO, START_RUNNING, BAD, NO, NO, NO},
+		[START_RUNNING] = {NO, NO, NO, NO, NO, NO, NO, NO, NO, NO},
+		[START_FAILED] = {NO, NO, NO, NO, NO, NO, NO, NO, NO, NO},
 	};
 	int legal = 0;
 	for (int s = 0; s < START_STATES; s++)
@@ -22,7 +27,7 @@ TEST(every_pair)
 			CHECK_INT(start_next((enum start_state)s, k), want[s][k]);
 			legal += want[s][k] >= 0;
 		}
-	CHECK_INT(legal, 15);
+	CHECK_INT(legal, 23);
 	CHECK_INT(start_next(START_SPAWNED, 1000), -1);
 	CHECK_INT(start_next((enum start_state)99, START_MSG_ROOT), -1);
 }
@@ -30,15 +35,16 @@ TEST(every_pair)
 TEST(every_pair_of_exec)
 {
 	static const int want[EXEC_STATES][START_KINDS] = {
-		/*                  0   ROOT CONSOLE           READY GO  EOF          FAIL PROCESS
-		 */
+		/* 0, ROOT, CONSOLE, READY, GO, EOF, FAIL, PROCESS, MOUNTED, LOCKED */
 		[EXEC_SPAWNED] = {-1, -1, EXEC_HAS_CONSOLE, -1, -1, EXEC_FAILED, EXEC_FAILED,
-			EXEC_HAS_PROCESS},
-		[EXEC_HAS_PROCESS] = {-1, -1, EXEC_HAS_BOTH, -1, -1, EXEC_RUNNING, EXEC_FAILED, -1},
-		[EXEC_HAS_CONSOLE] = {-1, -1, -1, -1, -1, EXEC_FAILED, EXEC_FAILED, EXEC_HAS_BOTH},
-		[EXEC_HAS_BOTH] = {-1, -1, -1, -1, -1, EXEC_RUNNING, EXEC_FAILED, -1},
-		[EXEC_RUNNING] = {-1, -1, -1, -1, -1, -1, -1, -1},
-		[EXEC_FAILED] = {-1, -1, -1, -1, -1, -1, -1, -1},
+			EXEC_HAS_PROCESS, -1, -1},
+		[EXEC_HAS_PROCESS] = {-1, -1, EXEC_HAS_BOTH, -1, -1, EXEC_RUNNING, EXEC_FAILED, -1,
+			-1, -1},
+		[EXEC_HAS_CONSOLE] = {-1, -1, -1, -1, -1, EXEC_FAILED, EXEC_FAILED, EXEC_HAS_BOTH,
+			-1, -1},
+		[EXEC_HAS_BOTH] = {-1, -1, -1, -1, -1, EXEC_RUNNING, EXEC_FAILED, -1, -1, -1},
+		[EXEC_RUNNING] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
+		[EXEC_FAILED] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
 	};
 	for (int s = 0; s < EXEC_STATES; s++)
 		for (uint32_t k = 0; k < START_KINDS; k++)
