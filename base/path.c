@@ -38,6 +38,19 @@ int path_open_in(int root_fd, const char *path, int flags, mode_t mode)
 	return open_resolved(root_fd, path, flags, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
+int path_open_type_in(int root_fd, const char *path, int flags, mode_t type)
+{
+	struct stat st;
+	autofd int fd = path_open_in(root_fd, path, O_PATH | (flags & O_NOFOLLOW), 0);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -1;
+	if ((st.st_mode & S_IFMT) != type) {
+		errno = EMEDIUMTYPE;
+		return -1;
+	}
+	return open(fd_path(fd).s, (flags & ~O_NOFOLLOW) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
 int path_open_beneath(int dir_fd, const char *path, int flags, mode_t mode)
 {
 	return open_resolved(dir_fd, path, flags, mode,

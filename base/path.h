@@ -9,6 +9,9 @@
  * added. Symbolic links are followed as the zone would, never out of `root_fd`. fd, or -1 + errno.
  */
 int path_open_in(int root_fd, const char *path, int flags, mode_t mode);
+/* The same, but only what is of this type (S_IFREG, S_IFIFO): looked at before it is opened, since
+ * to open a device is to act on it (S15). EMEDIUMTYPE for anything else. */
+int path_open_type_in(int root_fd, const char *path, int flags, mode_t type);
 /* Open strictly beneath `dir_fd`, following no symbolic link at all (RESOLVE_BENEATH |
  * RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS). For our own store. fd, or -1 + errno. */
 int path_open_beneath(int dir_fd, const char *path, int flags, mode_t mode);

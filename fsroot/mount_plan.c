@@ -7,6 +7,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#define PTS_MAX "512"
+
 enum {
 	SAFE = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
 	SAFE_NOEXEC = SAFE | MOUNT_ATTR_NOEXEC,
@@ -82,6 +84,8 @@ static void add_kernel_file_systems(struct builder *b)
 	add_option(pts, "newinstance", NULL);
 	add_option(pts, "ptmxmode", "0666");
 	add_option(pts, "mode", "0620");
+	/* kernel.pty.max is for all zones together. */
+	add_option(pts, "max", PTS_MAX);
 	if (b->in->tty_gid)
 		add_option(pts, "gid", b->in->tty_gid);
 	struct mount_op *shm = add_fs(b, "tmpfs", "/dev/shm", MOUNT_OP_STRICT, SAFE);

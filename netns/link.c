@@ -5,11 +5,13 @@
 #include <linux/if_addr.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/proc.h"
@@ -222,17 +224,37 @@ static int configure_zone_end(const struct net_zone_plan *p, struct err *e)
 
 /* --- the host's end -------------------------------------------------------------------------- */
 
+/* The bridge is told where the zone's address is, and learns nothing from the zone: each sender
+ * address that it makes up would be an entry in the host's memory for five minutes, charged to
+ * nobody. */
+static void add_port(struct nl_batch *b, const struct net_zone_plan *p, unsigned index)
+{
+	struct ifinfomsg head = {.ifi_family = AF_BRIDGE, .ifi_index = (int)index};
+	nl_batch_add(b, RTM_SETLINK, 0, &head, sizeof head, "stop learning on '%s'", p->host_if);
+	void *port = nl_nest(b, IFLA_PROTINFO);
+	nl_put_u8(b, IFLA_BRPORT_LEARNING, defence_is_off("S33l"));
+	nl_nest_end(b, port);
+	struct ndmsg entry = {.ndm_family = AF_BRIDGE,
+		.ndm_ifindex = (int)index,
+		.ndm_state = NUD_NOARP,
+		.ndm_flags = NTF_MASTER};
+	nl_batch_add(b, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &entry, sizeof entry,
+		"tell the bridge the address of '%s'", p->host_if);
+	nl_put(b, NDA_LLADDR, p->mac.bytes, sizeof p->mac.bytes);
+}
+
 static int join_bridge(int fd, const struct net_zone_plan *p, unsigned bridge_index, struct err *e)
 {
 	autobatch struct nl_batch b = {0};
 	char alias[LINK_ALIAS_SIZE];
-	struct ifinfomsg head = {
-		.ifi_family = AF_UNSPEC, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
-	int errnum = 0;
-
+	struct link_info l;
+	int errnum = 0, found = link_query_name(fd, p->host_if, &l, e);
+	if (found <= 0)
+		return found < 0 ? -1
+				 : err_set(e, ERR_FAILED, "interface '%s' is gone", p->host_if);
+	struct ifinfomsg head = {.ifi_family = AF_UNSPEC, .ifi_index = (int)l.index};
 	nl_batch_add(&b, RTM_NEWLINK, 0, &head, sizeof head, "join '%s' to bridge '%s'", p->host_if,
 		p->network->bridge);
-	nl_put_str(&b, IFLA_IFNAME, p->host_if);
 	nl_put_str(&b, IFLA_IFALIAS, link_alias_zone(alias, p->zone_name, p->zone_uuid));
 	nl_put_u32(&b, IFLA_MASTER, bridge_index);
 	/* The host has no business of its own on this end: no link-local address. */
@@ -241,6 +263,10 @@ static int join_bridge(int fd, const struct net_zone_plan *p, unsigned bridge_in
 	nl_put_u8(&b, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
 	nl_nest_end(&b, inet6);
 	nl_nest_end(&b, af);
+	add_port(&b, p, l.index);
+	/* Last: nothing of the zone's passes before the port is as it shall be. */
+	head.ifi_flags = head.ifi_change = IFF_UP;
+	nl_batch_add(&b, RTM_SETLINK, 0, &head, sizeof head, "bring '%s' up", p->host_if);
 	if (nl_batch_run(fd, &b, &errnum, e) == 0)
 		return 0;
 	if (errnum == EXFULL)

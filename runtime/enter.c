@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/time.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -23,6 +24,11 @@
 #include <unistd.h>
 
 /* What one exec holds until the command runs. */
+/* As in a start: who says nothing for so long hangs. */
+enum {
+	ANSWER_TIMEOUT_S = 60
+};
+
 struct enter {
 	struct zone zone;
 	struct zone_state state;
@@ -127,7 +133,7 @@ static int confine(struct enter *x, const struct exec_options *o, struct err *e)
 		cg_attach_files(&x->cg, x->side.attach_fds, &x->side.n_attach, e) < 0)
 		return -1;
 	x->side.rlimits = &x->plan.rlimits;
-	x->side.oom_score = x->plan.oom_score;
+	(void)snprintf(x->side.oom_score, sizeof x->side.oom_score, "%d", x->plan.oom_score);
 	return 0;
 }
 
@@ -226,6 +232,8 @@ static pid_t spawn(struct enter *x, struct err *e)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(e, errno, "make a socket pair");
 	x->sock = pair[0];
+	struct timeval limit = {.tv_sec = ANSWER_TIMEOUT_S};
+	(void)setsockopt(x->sock, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 	x->side.sock = pair[1];
 	x->side.init_fd = x->init_fd;
 	struct clone_args a = {
@@ -268,6 +276,10 @@ static int follow(struct enter *x, struct exec_process *p, struct err *e)
 		int fd = -1;
 		size_t n = 1;
 		ssize_t len = fd_recv(x->sock, &m, sizeof m, &fd, &n);
+		if (len < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return err_set(e, ERR_TIMEOUT,
+				"the command does not come to run: does the zone stop or freeze "
+				"what enters it?");
 		if (len == 0)
 			m.kind = START_MSG_EOF;
 		else if (len != (ssize_t)sizeof m)
@@ -303,6 +315,11 @@ static int enter(struct enter *x, const struct store *s, const char *name,
 	if (first < 0)
 		return -1;
 	int r = follow(x, p, e);
+	/* Without an exec neither of them has anything left to do; one may be stopped. */
+	if (r < 0)
+		(void)kill(first, SIGKILL);
+	if (r < 0 && p->pidfd >= 0)
+		(void)sys_pidfd_send_signal(p->pidfd, SIGKILL);
 	(void)waitpid(first, NULL, 0);
 	if (r < 0 && p->pid > 0)
 		(void)waitpid(p->pid, NULL, 0); /* it has said FAIL, and ends by itself */

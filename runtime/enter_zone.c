@@ -2,6 +2,7 @@
 #include "runtime/start_protocol.h"
 #include "base/defence.h"
 #include "base/fd.h"
+#include "base/path.h"
 #include "base/sys.h"
 #include "isolation/namespaces/ns.h"
 #include "isolation/privileges/process.h"
@@ -36,6 +37,10 @@ static void prepare(struct enter_side *s, struct fault *f)
 		fault_set(f, "cgroup.procs");
 		fail(s, STEP_CGROUP, f);
 	}
+	/* H17, H18: nothing of the caller's. To lower the score takes what a container as host may
+	 * not have. */
+	process_reset_scheduling();
+	(void)path_write_virtual(AT_FDCWD, "/proc/self/oom_score_adj", s->oom_score);
 	if (rlimits_apply(s->rlimits, f) < 0)
 		fail(s, STEP_RLIMITS, f);
 	/* S02: before the first setns nothing of us may be readable. */
@@ -75,18 +80,15 @@ static int open_pty(struct enter_side *s, int *ret_slave, struct fault *f)
 	return 0;
 }
 
+/* 0, 1 and 2 as the command gets them. */
 static int set_streams(struct enter_side *s, struct fault *f)
 {
 	int slave = -1;
-	if (setsid() < 0)
-		return fault_set(f, "session");
 	if (s->pty && open_pty(s, &slave, f) < 0)
 		return -1;
 	for (int i = 0; i < 3; i++)
 		if (dup2(s->pty ? slave : s->stdio[i], i) < 0)
 			return fault_set(f, "standard streams");
-	if (s->pty && ioctl(0, TIOCSCTTY, 0) < 0)
-		return fault_set(f, "controlling terminal");
 	return 0;
 }
 
@@ -133,23 +135,36 @@ static void exec_command(const struct enter_side *s, struct fault *f)
 	fault_set(f, s->program);
 }
 
+/* In the zone's namespaces but for its pids, so that nobody in the zone can see this process yet:
+ * everything the zone might want of us goes now. Its root may look into each process that it sees,
+ * and with the host's ids (userns none) being undumpable is no protection (S02). */
+static void give_up_all(struct enter_side *s, struct fault *f)
+{
+	if (process_set_groups(NULL, 0, f) < 0 || process_set_ids(0, 0, 1, f) < 0 ||
+		process_set_undumpable(f) < 0)
+		fail(s, STEP_IDS, f);
+	if (set_streams(s, f) < 0)
+		fail(s, STEP_STDIO, f);
+	/* S04: CLOEXEC comes too late, namely after exec has walked the zone's path; a link of the
+	 * zone's to /proc/self/fd/N would lead through a directory of the host. The channel is a
+	 * socket: it leads nowhere. */
+	if (!defence_is_off("S04") && process_close_fds(&s->sock, 1, f) < 0)
+		fail(s, STEP_EXEC, f);
+	if (drop_apply(&s->drop, f) < 0)
+		fail(s, STEP_PRIVILEGES, f);
+}
+
 __attribute__((noreturn)) static void become_command(struct enter_side *s)
 {
 	struct fault f;
 	/* Until exec we go with the one who asked. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (process_set_groups(NULL, 0, &f) < 0 || process_set_ids(0, 0, 1, &f) < 0 ||
-		process_set_undumpable(&f) < 0)
-		fail(s, STEP_IDS, &f);
-	if (set_streams(s, &f) < 0)
+	if (defence_is_off("S02"))
+		give_up_all(s, &f);
+	if (setsid() < 0 || (s->pty && ioctl(0, TIOCSCTTY, 0) < 0)) {
+		fault_set(&f, "session");
 		fail(s, STEP_STDIO, &f);
-	/* S04: CLOEXEC comes too late, namely after exec has walked the zone's path; a link of the
-	 * zone's to /proc/self/fd/N would lead through a directory of the host. The channel is a
-	 * socket: it leads nowhere. */
-	if (!defence_is_off("S04") && process_close_fds(&s->sock, 1, &f) < 0)
-		fail(s, STEP_EXEC, &f);
-	if (drop_apply(&s->drop, &f) < 0)
-		fail(s, STEP_PRIVILEGES, &f);
+	}
 	if (enter_directory(s, &f) < 0)
 		fail(s, STEP_EXEC, &f);
 	if (process_cloexec_from(3, &f) < 0 || prctl(PR_SET_PDEATHSIG, 0) < 0)
@@ -163,6 +178,8 @@ void enter_zone(struct enter_side *s)
 	struct fault f;
 	int pidfd = -1;
 	prepare(s, &f);
+	if (!defence_is_off("S02"))
+		give_up_all(s, &f);
 	/* The pid namespace holds for children only. CLONE_PARENT: the command is the caller's
 	 * child, so that its exit status needs nobody in between. */
 	struct clone_args a = {

@@ -13,7 +13,7 @@ struct enter_side {
 	int attach_fds[CG_HIER_MAX];
 	size_t n_attach;
 	const struct rlimits_plan *rlimits;
-	int oom_score;
+	char oom_score[8]; /* in digits */
 	struct user_ids user;
 	struct drop_plan drop;
 	bool pty;

@@ -1,10 +1,12 @@
 #include "runtime/initctl.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "base/sys.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,7 +24,7 @@ enum {
 	KILL_AFTER_S = 5
 };
 
-int initctl_request(pid_t init, char runlevel, struct err *e)
+int initctl_request(pid_t init, int init_fd, char runlevel, struct err *e)
 {
 	static const char *const places[] = {"/run/initctl", "/dev/initctl"};
 	char path[40];
@@ -30,15 +32,21 @@ int initctl_request(pid_t init, char runlevel, struct err *e)
 	autofd int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return err_sys(e, errno, "open '%s'", path);
+	/* Did the number still mean our init? Else this is somebody's root, the host's perhaps. */
+	if (sys_pidfd_send_signal(init_fd, 0) < 0)
+		return err_set(e, ERR_STATE, "its init has ended");
 	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-		struct stat st;
-		autofd int fd =
-			path_open_in(root, places[i], O_WRONLY | O_NONBLOCK | O_NOFOLLOW, 0);
-		if (fd < 0 || fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode))
+		autofd int fd = path_open_type_in(root, places[i], O_WRONLY | O_NOFOLLOW, S_IFIFO);
+		if (fd < 0)
 			continue;
 		struct init_request r = {INIT_MAGIC, INIT_CMD_RUNLVL, runlevel, KILL_AFTER_S, {0}};
-		/* Below PIPE_BUF: whole or not at all. */
-		if (write(fd, &r, sizeof r) == (ssize_t)sizeof r)
+		/* Below PIPE_BUF: whole or not at all. Its reader may go away at any time, which is
+		 * not to end us. */
+		struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
+		(void)sigaction(SIGPIPE, &ignore, &before);
+		ssize_t n = write(fd, &r, sizeof r);
+		(void)sigaction(SIGPIPE, &before, NULL);
+		if (n == (ssize_t)sizeof r)
 			return 0;
 	}
 	return err_set(e, ERR_FAILED, "its init does not read /run/initctl");

@@ -28,6 +28,14 @@ int lifecycle_must_be_free(
 	struct stat st;
 	if (allowed && !strcmp(name, allowed))
 		return 0;
+	/* "web.ab12cd34" is what zone "web" of store ab12cd34 is called on this host. */
+	const char *dot = strrchr(name, '.');
+	if (dot && strlen(dot + 1) == STORE_ID_LEN &&
+		strspn(dot + 1, "0123456789abcdef") == STORE_ID_LEN)
+		return err_set(e, ERR_USAGE,
+			"\"%s\" ends like the id of a store, \".\" and 8 hex digits: zones of other "
+			"stores have such names on this host",
+			name);
 	if (fstatat(s->zones_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return lifecycle_exists(s, name, e);
 	return errno == ENOENT ? 0 : err_sys(e, errno, "zone '%s'", name);

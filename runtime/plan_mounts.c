@@ -36,6 +36,9 @@ int plan_mounts(const struct cg_host *host, struct plan *p, struct err *e)
 {
 	if (host->v2 < 0 && cgroup_v1(host, p, e) < 0)
 		return -1;
+	const char *const *writable = paths_writable;
+	if (p->ns.of[NS_NET].mode == NS_HOST)
+		writable += PATHS_WRITABLE_NET;
 	struct mount_plan_input in = {
 		.is_system = p->system,
 		.has_userns = p->has_userns,
@@ -54,8 +57,8 @@ int plan_mounts(const struct cg_host *host, struct plan *p, struct err *e)
 		.n_masked = count(paths_masked),
 		.readonly = paths_readonly,
 		.n_readonly = count(paths_readonly),
-		.writable = paths_writable,
-		.n_writable = count(paths_writable),
+		.writable = writable,
+		.n_writable = count(writable),
 	};
 	return mount_plan_make(&in, &p->mounts, e);
 }

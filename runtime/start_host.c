@@ -79,8 +79,9 @@ void start_host(struct start *s)
 	keeper_become(s);
 }
 
-/* S01: /proc/1/exe leads a zone to its init's file. With the host's ids root could change that
- * file's mode, or write to it, so there it runs from a sealed copy. */
+/* S01: /proc/1/exe leads a zone to the file that it runs from. With the host's ids root could
+ * change that file's mode, or write to it, so there cella-init runs from a sealed copy; and a
+ * system init is started by way of it, so that /proc/self/exe is never the runtime. */
 static int open_init(struct start *s, struct err *e)
 {
 	autofd int fd = keeper_open_program(s->zone->store, "cella-init", e);
@@ -100,13 +101,15 @@ static int leave_the_command(struct start *s, struct err *e)
 	const struct store *st = s->zone->store;
 	if (setsid() < 0 || chdir("/") < 0)
 		return err_sys(e, errno, "leave the session");
+	process_reset_scheduling();
 	if (proc_start_time(getpid(), &s->state.keeper.start_time) < 0)
 		return err_sys(e, errno, "read /proc/self/stat");
 	s->state.keeper.pid = getpid();
 	if (keeper_check(st, e) < 0 || state_write(st, s->plan.name, &s->state, e) < 0)
 		return -1;
 	s->init_fd = -1;
-	if (!s->plan.system && open_init(s, e) < 0)
+	bool by_init = !s->plan.system || (!s->plan.has_userns && !defence_is_off("S01s"));
+	if (by_init && open_init(s, e) < 0)
 		return -1;
 	/* Before Linux 6.15 only what is attached in our own namespace can be cloned. */
 	if ((s->store_tree = tree_clone(st->root_fd, "", true)) < 0)
@@ -167,22 +170,25 @@ static int make_socket(struct start *s, struct err *e)
 	return 0;
 }
 
-/* cella-init --report-fd N -- COMMAND */
+/* cella-init [--exec] --report-fd N -- COMMAND */
 static int init_arguments(struct start *s, struct err *e)
 {
 	size_t n = 0;
 	while (s->plan.argv[n])
 		n++;
-	char **argv = calloc(n + 5, sizeof *argv);
+	char **argv = calloc(n + 6, sizeof *argv), **at = argv;
 	if (!argv)
 		return err_nomem(e);
 	(void)snprintf(s->side.report_fd, sizeof s->side.report_fd, "%d", s->side.sock);
-	static char name[] = "cella-init", option[] = "--report-fd", end[] = "--";
-	argv[0] = name;
-	argv[1] = option;
-	argv[2] = s->side.report_fd;
-	argv[3] = end;
-	memcpy(argv + 4, s->plan.argv, n * sizeof *argv);
+	static char name[] = "cella-init", become[] = "--exec", option[] = "--report-fd",
+		    end[] = "--";
+	*at++ = name;
+	if (s->plan.system)
+		*at++ = become;
+	*at++ = option;
+	*at++ = s->side.report_fd;
+	*at++ = end;
+	memcpy(at, s->plan.argv, n * sizeof *argv);
 	s->side.init_argv = argv;
 	return 0;
 }

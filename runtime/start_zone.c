@@ -124,20 +124,48 @@ static int become_root(struct side *s, struct fault *f)
 	return 0;
 }
 
-/* Before the mounts, through the host's /proc: no path of the image is involved (S07, S28). */
-static int set_sysctls(struct side *s, struct fault *f)
+static int write_sysctl(struct side *s, const char *key, const char *value, struct fault *f)
 {
-	const struct plan *p = s->z->plan;
 	struct open_how how = {
 		.flags = O_WRONLY | O_CLOEXEC,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
 	};
-	for (size_t i = 0; i < p->n_sysctls; i++) {
-		autofd int fd = sys_openat2(s->z->proc_sys_fd, p->sysctl_keys[i], &how);
-		size_t len = strlen(p->sysctl_values[i]);
-		if (fd < 0 || write(fd, p->sysctl_values[i], len) != (ssize_t)len)
-			return fault_set(f, p->sysctl_keys[i]);
-	}
+	autofd int fd = sys_openat2(s->z->proc_sys_fd, key, &how);
+	size_t len = strlen(value);
+	return fd >= 0 && write(fd, value, len) == (ssize_t)len ? 0 : fault_set(f, key);
+}
+
+/* H05: what a zone nests is charged to the host's root, who made its user namespace, and to all
+ * zones with him. /proc/sys/user is read-only inside, so its root cannot raise them. */
+static int limit_namespaces(struct side *s, struct fault *f)
+{
+	static const char *const limits[][2] = {
+		{"user/max_user_namespaces", "64"},
+		{"user/max_mnt_namespaces", "1024"},
+		{"user/max_net_namespaces", "128"},
+		{"user/max_pid_namespaces", "128"},
+		{"user/max_ipc_namespaces", "128"},
+		{"user/max_uts_namespaces", "128"},
+		{"user/max_cgroup_namespaces", "128"},
+		{"user/max_time_namespaces", "128"},
+	};
+	if (!s->z->plan->has_userns || defence_is_off("H05"))
+		return 0;
+	for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
+		if (write_sysctl(s, limits[i][0], limits[i][1], f) < 0 && f->errnum != ENOENT)
+			return -1; /* no such file: a kernel without that namespace */
+	return 0;
+}
+
+/* Before the mounts, through the host's /proc: no path of the image is involved (S07, S28). */
+static int set_sysctls(struct side *s, struct fault *f)
+{
+	const struct plan *p = s->z->plan;
+	if (limit_namespaces(s, f) < 0)
+		return -1;
+	for (size_t i = 0; i < p->n_sysctls; i++)
+		if (write_sysctl(s, p->sysctl_keys[i], p->sysctl_values[i], f) < 0)
+			return -1;
 	return 0;
 }
 

@@ -87,7 +87,8 @@ static int end_init(struct zone *z, const struct zone_state *st, const struct st
 {
 	if (!o->kill_at_once) {
 		/* An init that does not read its FIFO gets the signal. */
-		bool asked = st->stop_by_initctl && initctl_request(st->init.pid, '0', NULL) == 0;
+		bool asked = st->stop_by_initctl &&
+			     initctl_request(st->init.pid, init_fd, '0', NULL) == 0;
 		if (!asked && sys_pidfd_send_signal(init_fd, st->stop_signal) < 0 && errno != ESRCH)
 			return err_sys(e, errno, "zone '%s': signal its init", z->name);
 		if (wait_readable(init_fd, clock_mono_ms() + stop_timeout(z, o)))

@@ -8,7 +8,7 @@
  *     ROOT/cache/                       compiled seccomp programs, host facts
  *     RUN/zones/NAME/{state.json,keeper.sock,asked}
  *     LOG/NAME.console
- *     /run/lock/cella/{ids,net}/        claims shared by every store of the host
+ *     /run/cella-host/{ids,net}/        claims shared by every store of the host
  *
  * All are 0700 root and refused when looser (R9). */
 #pragma once
@@ -20,7 +20,8 @@
 #define STORE_DEFAULT_RUN "/run/cella"
 #define STORE_DEFAULT_LOG "/var/log/cella"
 #define STORE_DEFAULT_CONFIG "/etc/cella/cella.json"
-#define STORE_HOST_LOCK "/run/lock/cella"
+/* Not in /run/lock: there every user of the host could be first. */
+#define STORE_HOST_LOCK "/run/cella-host"
 
 enum {
 	STORE_ID_LEN = 8,

@@ -18,15 +18,15 @@ enum {
 /* The whole file, or "" when there is none. */
 static char *read_database(int root_fd, const char *path, struct err *e)
 {
-	autofd int fd = path_open_in(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	autofd int fd = path_open_type_in(root_fd, path, O_RDONLY, S_IFREG);
 	struct stat st;
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return strdup("");
-	if (fd < 0 || fstat(fd, &st) < 0) {
+	if ((fd < 0 && errno != EMEDIUMTYPE) || (fd >= 0 && fstat(fd, &st) < 0)) {
 		err_sys(e, errno, "open '%s' in the zone", path);
 		return NULL;
 	}
-	if (!S_ISREG(st.st_mode) || st.st_size > DATABASE_MAX) {
+	if (fd < 0 || st.st_size > DATABASE_MAX) {
 		err_set(e, ERR_FAILED, "'%s' in the zone is not a regular file of at most 1 MiB",
 			path);
 		return NULL;

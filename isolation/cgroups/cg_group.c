@@ -13,6 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define MAX_DESCENDANTS "4096"
+#define MAX_DEPTH "64"
+
 enum {
 	OPEN_GROUP = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
 	PATH_SIZE = 400
@@ -229,8 +232,14 @@ static int create_in(const struct cg_host *h, size_t i, const char *name, const 
 	if (make_group(hier, base, dir, &c->limit_fd[i]) < 0)
 		return errno == EEXIST ? create_exists(h, name, e)
 				       : group_error(hier, path, "make control group", e);
-	if (hier->v2)
+	if (hier->v2) {
 		enable_controllers(hier, c->limit_fd[i], "");
+		/* Groups that the zone makes take from what the host has for all: 65,535 ids. */
+		if (path_write_virtual(c->limit_fd[i], "cgroup.max.descendants", MAX_DESCENDANTS) <
+				0 ||
+			path_write_virtual(c->limit_fd[i], "cgroup.max.depth", MAX_DEPTH) < 0)
+			return group_error(hier, path, "limit the groups below", e);
+	}
 	/* The kernel restricts only a group that never had children: so it is now or not at all,
 	 * and cg_devices_apply adds what is allowed. */
 	if ((hier->controllers & CG_DEVICES) &&

@@ -45,7 +45,6 @@ const char *const paths_readonly[] = {
 
 const char *const paths_writable[] = {
 	"/proc/sys/net",       /* network namespace */
-	"/proc/sys/user",      /* limits of the zone's own user namespace */
 	"/proc/sys/fs/mqueue", /* ipc namespace, from here on */
 	"/proc/sys/kernel/msgmax",
 	"/proc/sys/kernel/msgmnb",

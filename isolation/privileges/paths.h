@@ -11,3 +11,6 @@ extern const char *const paths_readonly[];
 /* Exceptions below /proc/sys: namespaced, so the zone's own root may write them. NULL-terminated.
  */
 extern const char *const paths_writable[];
+enum {
+	PATHS_WRITABLE_NET = 1 /* that many at its beginning need a network namespace of its own */
+};

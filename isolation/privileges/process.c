@@ -3,6 +3,9 @@
 #include "base/path.h"
 #include "base/sys.h"
 #include <errno.h>
+#include <sys/resource.h>
+#include <string.h>
+#include <sched.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
@@ -120,6 +123,16 @@ int process_reset_signals(struct fault *f)
 	if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &empty_set, NULL, KERNEL_SIGSET_SIZE) < 0)
 		return fault_set(f, "sigprocmask");
 	return 0;
+}
+
+void process_reset_scheduling(void)
+{
+	static const struct sched_param none;
+	cpu_set_t all;
+	memset(&all, 0xff, sizeof all);
+	(void)sched_setaffinity(0, sizeof all, &all);
+	(void)sched_setscheduler(0, SCHED_OTHER, &none);
+	(void)setpriority(PRIO_PROCESS, 0, 0);
 }
 
 int process_set_oom_score(pid_t pid, int adj, struct err *e)

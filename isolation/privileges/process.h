@@ -30,6 +30,11 @@ int process_cloexec_from(int first, struct fault *f);
 /* Every handler to its default (ignored signals too), nothing blocked. */
 int process_reset_signals(struct fault *f);
 
+/* Nice value, scheduling policy and CPU affinity as a process has them that nobody has touched, not
+ * the caller's (H17). While still the host's root; what cannot be had (a container without
+ * CAP_SYS_NICE) is left. Async-signal-safe. */
+void process_reset_scheduling(void);
+
 /* HOST SIDE: oom_score_adj of a process (0 = ourselves), -1000..1000. Not on the zone side, see
  * process_set_undumpable. Lowering without CAP_SYS_RESOURCE is ERR_HOST. */
 int process_set_oom_score(pid_t pid, int adj, struct err *e);

@@ -3,7 +3,11 @@
  * it). Static, since the zone's root may have no libraries; executed from a descriptor of the
  * host's.
  *
- *     cella-init --report-fd N -- COMMAND [ARGUMENT...]
+ *     cella-init [--exec] --report-fd N -- COMMAND [ARGUMENT...]
+ *
+ * With --exec it becomes the command at once: the last step of a start with the host's ids, where a
+ * zone's program that is a script for /proc/self/exe (CVE-2019-5736) is to find this program's
+ * sealed copy and not the runtime itself.
  *
  * N is the start's channel (runtime/start_protocol.h): a failure to execute the command goes there;
  * when it closes without a word, the command runs. */
@@ -15,6 +19,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -86,6 +91,15 @@ static enum fault_hint explain(int errnum, bool found)
 	return FAULT_HINT_NONE;
 }
 
+__attribute__((noreturn)) static void become(char **argv, int report_fd)
+{
+	bool found;
+	exec_command(argv, &found);
+	int code = is_absent(errno) && !found ? 127 : 126;
+	report(report_fd, STEP_EXEC, argv[0], explain(errno, found));
+	_exit(code);
+}
+
 static pid_t start(char **argv, int report_fd, const sigset_t *old)
 {
 	pid_t pid = fork();
@@ -96,11 +110,7 @@ static pid_t start(char **argv, int report_fd, const sigset_t *old)
 	(void)setsid();
 	if (isatty(0))
 		(void)ioctl(0, TIOCSCTTY, 0);
-	bool found;
-	exec_command(argv, &found);
-	int code = is_absent(errno) && !found ? 127 : 126;
-	report(report_fd, STEP_EXEC, argv[0], explain(errno, found));
-	_exit(code);
+	become(argv, report_fd);
 }
 
 /* Reap all there is. True when the command itself has ended. */
@@ -150,9 +160,13 @@ static int parse_fd(const char *s)
 int main(int argc, char **argv)
 {
 	int report_fd = -1, at = 1;
-	if (argc > 2 && !strcmp(argv[1], "--report-fd")) {
-		report_fd = parse_fd(argv[2]);
-		at = 3;
+	/* The command may share our ids: the channel is not for it to reach. */
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	bool exec_only = argc > 1 && !strcmp(argv[1], "--exec");
+	at += exec_only;
+	if (argc > at + 1 && !strcmp(argv[at], "--report-fd")) {
+		report_fd = parse_fd(argv[at + 1]);
+		at += 2;
 	}
 	if (at < argc && !strcmp(argv[at], "--"))
 		at++;
@@ -160,6 +174,8 @@ int main(int argc, char **argv)
 		return 125;
 	if (report_fd >= 0)
 		(void)fcntl(report_fd, F_SETFD, FD_CLOEXEC);
+	if (exec_only)
+		become(argv + at, report_fd);
 	sigset_t all, old;
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, &old);

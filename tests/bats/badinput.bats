@@ -142,8 +142,8 @@ setup_file() {
 		'$CELLA' destroy --force a || exit 15"
 	local id
 	id=$(cat "$mnt/root/store-id")
-	grep -ls "$mnt" /run/lock/cella/net* | xargs -r rm -f
-	rm -f "/run/lock/cella/"*"-cb-$id.lock"
+	grep -ls "$mnt" /run/cella-host/net* | xargs -r rm -f
+	rm -f "/run/cella-host/"*"-cb-$id.lock"
 	umount "$mnt"
 	rm -rf "$STORE/run2" "$STORE/log2"
 	echo "$output"

@@ -22,8 +22,8 @@ store_teardown() {
 	zones_teardown
 	rm -rf --one-file-system "$STORE"
 	# Claims of this store on what all stores of the host share.
-	grep -ls -e "$STORE" -e "$STORE_ID" /run/lock/cella/net* 2>/dev/null | xargs -r rm -f
-	rm -f "/run/lock/cella/"*"-cb-$STORE_ID.lock"
+	grep -ls -e "$STORE" -e "$STORE_ID" /run/cella-host/net* 2>/dev/null | xargs -r rm -f
+	rm -f "/run/cella-host/"*"-cb-$STORE_ID.lock"
 }
 
 zones_teardown() {
@@ -67,7 +67,7 @@ audit() {
 		done < <(find /proc/[0-9]*/exe -maxdepth 0 -lname "$CELLA_BUILD/*" -printf '%h %l\n' 2>/dev/null)
 		find "$CELLA_ROOT" "$CELLA_RUN" "$CELLA_LOG" -mindepth 1 \
 			! -path "$CELLA_ROOT/cache*" ! -path "$CELLA_ROOT/networks*" -printf 'file %p\n'
-		grep -ls "$STORE_ID" /run/lock/cella/ids/* 2>/dev/null | sed 's/^/claim /'
+		grep -ls "$STORE_ID" /run/cella-host/ids/* 2>/dev/null | sed 's/^/claim /'
 	} | sort
 }
 

@@ -6,7 +6,8 @@
 # shellcheck shell=bash
 
 SWITCHES_BUILD=${CELLA_SWITCHES_BUILD:-$(dirname "$CELLA_BUILD")/build-switches}
-RACER=$CELLA_BUILD/tests/racer
+TOOLS=$CELLA_BUILD/tests
+RACER=$TOOLS/racer
 
 breach() { echo "$*" >>"$BATS_TEST_TMPDIR/breaches"; echo "breach: $*" >&2; }
 void() { echo "void: $* (nothing was shown)" >&2; return 1; }

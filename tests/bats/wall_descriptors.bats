@@ -53,7 +53,7 @@ quiet() { "$CELLA" "$@" </dev/null >/dev/null 2>&1; }
 start_case() {
 	local up=../../../../../../../../.. fd z
 	for fd in $(seq 3 40); do
-		"$CELLA" create z --set security.userns=none --set "init.args=[\"/root/init\"]" --set init.kind=system || return 1
+		"$CELLA" create z --set 'init.args=["/root/init"]' --set init.kind=system || return 1
 		mkdir -p "$CELLA_ROOT/zones/z/upper/root"
 		ln -s "/proc/self/fd/$fd/$up$HOSTFILE/init" "$CELLA_ROOT/zones/z/upper/root/init"
 		"$CELLA" start z >/dev/null 2>&1 && breach "init through descriptor $fd"
@@ -73,7 +73,8 @@ init_case() {
 	rm -rf "$bin"
 	cp -a "$CELLA_BUILD/bin" "$bin"
 	before=$(cd "$bin" && stat -c '%n %a %U %s' * && sha256sum *)
-	"$bin/cella" create app --set security.userns=none --set 'init.args=["/bin/sleep","1000"]' || return 1
+	"$bin/cella" create app --set security.userns=none --set 'init.args=["/bin/sleep","1000"]' \
+		--set 'security.capabilities.add=["CAP_SYS_PTRACE"]' || return 1
 	"$bin/cella" start app || return 1
 	"$bin/cella" exec app -- sh -c 'chmod 6777 /proc/1/exe; chown 65534 /proc/1/exe; (: >/proc/1/exe); cp /bin/busybox /proc/1/exe' >/dev/null 2>&1 || true
 	[ "$before" = "$(cd "$bin" && stat -c '%n %a %U %s' * && sha256sum *)" ] || breach "root of a zone has changed a program of ours"
@@ -81,3 +82,60 @@ init_case() {
 }
 @test "S01 the file of cella-init is out of reach for a zone without ids of its own" { holds init_case; }
 @test "S01 control: cella-init" { control S01i init_case; }
+
+# A zone whose init is a script for /proc/self/exe, with a loader of its own: which file of the host
+# does that loader get into its hands?
+self_case() {
+	local how
+	for how in start exec; do
+		"$CELLA" create z --set security.userns=none --set init.kind=system --set 'init.args=["/root/init"]' || return 1
+		mkdir -p "$CELLA_ROOT/zones/z/upper/root" "$CELLA_ROOT/zones/z/upper/lib64"
+		install -m 0755 "$TOOLS/loader" "$CELLA_ROOT/zones/z/upper/lib64/ld-linux-x86-64.so.2"
+		printf '#!/proc/self/exe\n' >"$CELLA_ROOT/zones/z/upper/root/trap"
+		chmod 755 "$CELLA_ROOT/zones/z/upper/root/trap"
+		if [ $how = start ]; then
+			ln -s trap "$CELLA_ROOT/zones/z/upper/root/init"
+		else
+			printf '#!/bin/sh\nexec sleep 1000\n' >"$CELLA_ROOT/zones/z/upper/root/init"
+			chmod 755 "$CELLA_ROOT/zones/z/upper/root/init"
+		fi
+		timeout 10 "$CELLA" start z >/dev/null 2>&1 || true
+		[ $how = start ] || timeout 2 "$CELLA" exec z -- /root/trap >/dev/null 2>&1 || true
+		if grep -v memfd "$CELLA_ROOT/zones/z/upper/loader-ran" 2>/dev/null; then
+			breach "$how: a program of the zone's runs as a file of the host"
+		fi
+		"$CELLA" destroy --force z
+	done
+}
+@test "S01 a script for /proc/self/exe does not find the runtime" { holds self_case; }
+@test "S01 control: start" { control S01s self_case; }
+
+# S02: the zone's root, with the host's ids, looks into every process that appears: what of the
+# host's can it open?
+peek_case() {
+	local z
+	for z in sys bare app; do
+		"$CELLA" create $z || return 1
+		[ $z != bare ] || "$CELLA" set $z security.userns=none
+		[ $z != app ] || "$CELLA" set $z security.userns=none 'init.args=["/bin/sleep","1000"]'
+		"$CELLA" start $z || return 1
+		"$CELLA" exec $z -- sh -c 'while :; do
+			for p in /proc/[0-9]*; do
+				for f in $p/fd/* $p/cwd; do
+					[ -e "$f/'"$HOSTFILE"'" ] && echo "$f" >>/root/seen
+					[ -e "$f/zones" ] && echo "$f" >>/root/seen
+					[ -e "$f/../cella" ] && echo "$f" >>/root/seen
+				done
+			done 2>/dev/null
+		done' </dev/null >/dev/null 2>&1 3>&- &
+		local peeker=$!
+		for _ in $(seq "${S02_EXECS:-100}"); do "$CELLA" exec $z -- true || return 1; done
+		kill $peeker
+		wait $peeker || true
+		run in_zone $z cat /root/seen
+		[ "$status" -ne 0 ] || breach "$z: a descriptor of the host: ${lines[0]}"
+		"$CELLA" destroy --force $z
+	done
+}
+@test "S02 no descriptor of the host is seen in an entering process" { holds peek_case; }
+@test "S02 control: when privileges are dropped after the zone can look" { control "S02 S04" peek_case; }

@@ -56,7 +56,7 @@ TEST(plan_of_a_system_zone)
 		"proc on /proc (nosuid,nodev,noexec)\n"
 		"sysfs on /sys (ro,nosuid,nodev,noexec)\n"
 		"devices on /dev\n"
-		"devpts on /dev/pts (nosuid,noexec) newinstance,ptmxmode=0666,mode=0620,gid=5\n"
+		"devpts on /dev/pts (nosuid,noexec) newinstance,ptmxmode=0666,mode=0620,max=512,gid=5\n"
 		"tmpfs on /dev/shm (nosuid,nodev) mode=1777\n"
 		"mqueue on /dev/mqueue (nosuid,nodev,noexec)\n"
 		"cgroup2 on /sys/fs/cgroup (nosuid,nodev,noexec)\n"
@@ -70,17 +70,18 @@ TEST(plan_of_a_system_zone)
 TEST(plan_of_an_application_on_the_hosts_network)
 {
 	const struct mount_plan_input in = {.cgroup = MOUNT_CGROUP_V2, .is_readonly = true};
-	check_plan(&in, "root on /\n"
-			"proc on /proc (nosuid,nodev,noexec)\n"
-			"host /sys on /sys (ro,nosuid,nodev,noexec)\n"
-			"devices on /dev\n"
-			"devpts on /dev/pts (nosuid,noexec) newinstance,ptmxmode=0666,mode=0620\n"
-			"tmpfs on /dev/shm (nosuid,nodev) mode=1777\n"
-			"cgroup2 on /sys/fs/cgroup (ro,nosuid,nodev,noexec)\n"
-			"tmpfs on /run (nosuid,nodev) mode=755\n"
-			"tmpfs on /tmp (nosuid,nodev) mode=1777\n"
-			"tmpfs on /var/tmp (nosuid,nodev) mode=1777\n"
-			"read-only /\n");
+	check_plan(&in,
+		"root on /\n"
+		"proc on /proc (nosuid,nodev,noexec)\n"
+		"host /sys on /sys (ro,nosuid,nodev,noexec)\n"
+		"devices on /dev\n"
+		"devpts on /dev/pts (nosuid,noexec) newinstance,ptmxmode=0666,mode=0620,max=512\n"
+		"tmpfs on /dev/shm (nosuid,nodev) mode=1777\n"
+		"cgroup2 on /sys/fs/cgroup (ro,nosuid,nodev,noexec)\n"
+		"tmpfs on /run (nosuid,nodev) mode=755\n"
+		"tmpfs on /tmp (nosuid,nodev) mode=1777\n"
+		"tmpfs on /var/tmp (nosuid,nodev) mode=1777\n"
+		"read-only /\n");
 }
 
 TEST(plan_with_cgroup_v1)
