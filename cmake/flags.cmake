@@ -12,7 +12,7 @@ target_compile_options(cella_plain INTERFACE
   -Wall -Wextra -Werror -Wshadow -Wconversion -Wformat=2 -Wvla -Wmissing-prototypes
   -Wstrict-prototypes -Wold-style-definition -Wundef -Wpointer-arith -Wwrite-strings
   -fstack-protector-strong -fstack-clash-protection -fcf-protection -fno-common)
-target_link_options(cella_plain INTERFACE -Wl,-z,relro,-z,now -Wl,--as-needed)
+target_link_options(cella_plain INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed)
 
 set(CELLA_SANITIZE "" CACHE STRING "sanitizers, e.g. address,undefined")
 # Only for the negative controls of the tests (base/defence.h).
@@ -26,8 +26,10 @@ if(CELLA_SANITIZE)
   target_compile_options(cella_flags INTERFACE -fsanitize=${CELLA_SANITIZE} -fno-omit-frame-pointer
     -fno-sanitize-recover=all)
   target_link_options(cella_flags INTERFACE -fsanitize=${CELLA_SANITIZE})
-elseif(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
-  target_compile_options(cella_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+endif()
+# It needs optimization, and the sanitizers look for the same with more care.
+if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT CELLA_SANITIZE)
+  target_compile_options(cella_plain INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 endif()
 if(CELLA_COVERAGE)
   target_compile_options(cella_flags INTERFACE --coverage -O0)

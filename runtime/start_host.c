@@ -502,8 +502,8 @@ void start_explain(const struct start *s, const struct start_msg *m, struct err 
 			"there is no such program in the zone's root: see init.args",
 		[FAULT_HINT_INIT_FORMAT] = "it is not a program for this machine",
 		[FAULT_HINT_INIT_LOADER] =
-			"the file is there, its loader (ld.so, or the one behind #!) "
-			"is not: is the root complete, and for this architecture?",
+			("the file is there, its loader (ld.so, or the one behind #!) "
+			 "is not: is the root complete, and for this architecture?"),
 		[FAULT_HINT_NOT_DIRECTORY] = "it must be an ordinary directory in the zone's root",
 		[FAULT_HINT_KERNEL_TOO_OLD] = "Linux 6.1 or newer is needed",
 		[FAULT_HINT_MOUNT_LIMIT] = "the limit of mounts is reached: sysctl fs.mount-max",

@@ -13,4 +13,7 @@ default_image_end:
 	.size default_image_size, 8
 default_image_size:
 	.quad default_image_end - default_image_data
+#ifdef __CET__
+#include <cet.h> /* its note: one object without it takes it from the whole program */
+#endif
 	.section .note.GNU-stack, "", %progbits

@@ -95,7 +95,7 @@ static int finish(struct run *r)
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 	if (poll(&p, 1, PATIENCE_MS) != 1) {
 		(void)kill(r->pid, SIGKILL);
-		CHECK(!"it ends");
+		CHECK(false); // it must have ended
 	}
 	(void)waitpid(r->pid, &status, 0);
 	fd_close(&r->report), fd_close(&r->in), fd_close(&r->out);
