@@ -7,6 +7,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* 32-bit ARM and i386 have the wide ones under another name. */
+#ifdef SYS_setresuid32
+#define SETRESUID SYS_setresuid32
+#define SETRESGID SYS_setresgid32
+#define SETGROUPS SYS_setgroups32
+#else
+#define SETRESUID SYS_setresuid
+#define SETRESGID SYS_setresgid
+#define SETGROUPS SYS_setgroups
+#endif
+
 pid_t sys_clone3(struct clone_args *args)
 {
 	return (pid_t)syscall(SYS_clone3, args, sizeof *args);
@@ -54,6 +65,21 @@ int sys_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable)
 	*permitted = d[0].permitted | (uint64_t)d[1].permitted << 32;
 	*inheritable = d[0].inheritable | (uint64_t)d[1].inheritable << 32;
 	return 0;
+}
+
+int sys_setgroups(size_t n, const gid_t *gids)
+{
+	return (int)syscall(SETGROUPS, n, gids);
+}
+
+int sys_setresuid(uid_t uid)
+{
+	return (int)syscall(SETRESUID, uid, uid, uid);
+}
+
+int sys_setresgid(gid_t gid)
+{
+	return (int)syscall(SETRESGID, gid, gid, gid);
 }
 
 int sys_new_session_keyring(void)

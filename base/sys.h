@@ -16,6 +16,10 @@ int sys_close_range(unsigned first, unsigned last, unsigned flags);
 int sys_pivot_root(const char *new_root, const char *put_old);
 int sys_capset(uint64_t effective, uint64_t permitted, uint64_t inheritable);
 int sys_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable);
+/* All three ids. Not glibc's set*id, which would look for other threads to tell. */
+int sys_setgroups(size_t n, const gid_t *gids);
+int sys_setresuid(uid_t uid);
+int sys_setresgid(gid_t gid);
 /* A new anonymous session keyring (KEYCTL_JOIN_SESSION_KEYRING). */
 int sys_new_session_keyring(void);
 /* getppid and friends are cached nowhere in glibc; gettid for completeness. */

@@ -138,7 +138,7 @@ static void __attribute__((noreturn)) run_child(struct child *c)
 		child_fail(c->answer_fd, "cannot bind the unpacker to its parent");
 	if (fd_read_all(c->go_fd, &byte, 1) != 1)
 		_exit(2); /* the host side is gone, or could not map the ids */
-	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+	if (sys_setgroups(0, NULL) < 0 || sys_setresgid(0) < 0 || sys_setresuid(0) < 0)
 		child_fail(c->answer_fd, "cannot become root of the unpacker's namespace");
 	/* Changing ids has cleared it. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)

@@ -17,18 +17,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The raw calls instead of glibc's set*id, which would look for other threads to tell. 32-bit ARM
- * and i386 have the wide ones under another name. */
-#ifdef SYS_setresuid32
-#define SETRESUID SYS_setresuid32
-#define SETRESGID SYS_setresgid32
-#define SETGROUPS SYS_setgroups32
-#else
-#define SETRESUID SYS_setresuid
-#define SETRESGID SYS_setresgid
-#define SETGROUPS SYS_setgroups
-#endif
-
 enum {
 	KERNEL_SIGSET_SIZE = 8,
 	KERNEL_NSIG = 64,
@@ -62,7 +50,7 @@ int process_set_no_new_privs(struct fault *f)
 
 int process_set_groups(const uint32_t *gids, size_t n, struct fault *f)
 {
-	if (syscall(SETGROUPS, n, gids) < 0)
+	if (sys_setgroups(n, gids) < 0)
 		return fault_set(f, "setgroups");
 	return 0;
 }
@@ -71,9 +59,9 @@ int process_set_ids(uint32_t uid, uint32_t gid, bool keep_caps, struct fault *f)
 {
 	if (prctl(PR_SET_KEEPCAPS, keep_caps ? 1 : 0, 0, 0, 0) < 0)
 		return fault_set(f, "PR_SET_KEEPCAPS");
-	if (syscall(SETRESGID, gid, gid, gid) < 0)
+	if (sys_setresgid(gid) < 0)
 		return fault_set(f, "setresgid");
-	if (syscall(SETRESUID, uid, uid, uid) < 0)
+	if (sys_setresuid(uid) < 0)
 		return fault_set(f, "setresuid");
 	return 0;
 }
