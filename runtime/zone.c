@@ -165,7 +165,10 @@ static json_t *record_to_json(const struct zone_record *r)
 {
 	json_t *layers = json_array();
 	for (size_t i = 0; i < r->n_layers; i++)
-		json_array_append_new(layers, json_string(r->layers[i]));
+		if (json_array_append_new(layers, json_string(r->layers[i])) < 0) {
+			json_decref(layers);
+			return NULL;
+		}
 	return json_pack(
 		"{s:i, s:s, s:I, s:o, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:s, s:s, s:s}",
 		"zone_record", 1, "uuid", r->uuid, "id_first", (json_int_t)r->id_first, "layers",
@@ -314,9 +317,9 @@ static int load_spec(struct zone *z, struct err *e)
 	if (!doc)
 		return err_set(e, ERR_FAILED, "spec.json:%d:%d: %s", je.line, je.column, je.text);
 	/* The directory's name is the zone's name: a rename that died between the two is healed. */
-	if (json_is_object(doc))
-		json_object_set_new(doc, "name", json_string(z->name));
 	z->doc = doc;
+	if (json_is_object(doc) && json_object_set_new(doc, "name", json_string(z->name)) < 0)
+		return err_nomem(e);
 	if (spec_from_json(doc, "spec.json", &z->spec, e) < 0)
 		return err_class_set(e, ERR_FAILED);
 	return 0;
