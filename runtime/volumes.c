@@ -71,7 +71,7 @@ static int walk_to(const struct store *st, char *real, struct source *ret, struc
 /* Does the way from `own` up to the root of the tree lead through the source? */
 static int check_not_above(const struct stat *source, int own, struct err *e)
 {
-	autofd int at = dup(own);
+	autofd int at = fcntl(own, F_DUPFD_CLOEXEC, 3);
 	struct stat now, before = {0};
 	while (at >= 0 && fstat(at, &now) == 0 && !same_file(&now, &before)) {
 		if (same_file(&now, source))
