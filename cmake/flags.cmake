@@ -4,8 +4,10 @@ add_library(cella_plain INTERFACE)
 add_library(cella_flags INTERFACE)
 target_link_libraries(cella_flags INTERFACE cella_plain)
 target_include_directories(cella_plain INTERFACE ${CMAKE_SOURCE_DIR})
+file(RELATIVE_PATH libexec_from_bin ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBEXECDIR}/cella)
 target_compile_definitions(cella_plain INTERFACE _GNU_SOURCE
   CELLA_VERSION="${PROJECT_VERSION}"
+  CELLA_LIBEXEC_FROM_BIN="${libexec_from_bin}"
   CELLA_LIBEXECDIR="${CMAKE_INSTALL_FULL_LIBEXECDIR}/cella"
   CELLA_DATADIR="${CMAKE_INSTALL_FULL_DATADIR}/cella")
 target_compile_options(cella_plain INTERFACE

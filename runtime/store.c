@@ -1,4 +1,5 @@
 #include "runtime/store.h"
+#include "runtime/self.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -99,23 +100,19 @@ static int config_load(const char *path, struct host_config *c, struct err *e)
 	return r;
 }
 
-/* Programs of ours lie beside this one in a build tree, and in libexec when installed. */
+/* Programs of ours lie beside this one in a build tree, and in libexec when installed, wherever
+ * that was: `cmake --install --prefix`. */
 static void find_exe_dir(struct host_config *c)
 {
-	char self[200];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-	if (n > 0) {
-		self[n] = '\0';
-		char *slash = strrchr(self, '/');
-		if (slash) {
-			*slash = '\0';
-			char probe[256];
-			(void)snprintf(probe, sizeof probe, "%s/cella-keeper", self);
-			if (access(probe, X_OK) == 0) {
-				(void)snprintf(c->exe_dir, sizeof c->exe_dir, "%s", self);
-				return;
-			}
-		}
+	static const char *const from_here[] = {"", "/" CELLA_LIBEXEC_FROM_BIN};
+	const char *self = self_path(), *slash = strrchr(self, '/');
+	int n = slash ? (int)(slash - self) : 0;
+	for (size_t i = 0; slash && i < ARRAY_LEN(from_here); i++) {
+		char probe[sizeof c->exe_dir + 16];
+		int len = snprintf(c->exe_dir, sizeof c->exe_dir, "%.*s%s", n, self, from_here[i]);
+		(void)snprintf(probe, sizeof probe, "%s/cella-keeper", c->exe_dir);
+		if (len < (int)sizeof c->exe_dir && access(probe, X_OK) == 0)
+			return;
 	}
 	(void)snprintf(c->exe_dir, sizeof c->exe_dir, "%s", CELLA_LIBEXECDIR);
 }
