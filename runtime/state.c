@@ -55,6 +55,13 @@ static bool number(const json_t *d, const char *key, int64_t max, int64_t *ret)
 	return true;
 }
 
+static bool truth(const json_t *d, const char *key, bool *ret)
+{
+	const json_t *v = json_object_get(d, key);
+	*ret = json_is_true(v);
+	return json_is_boolean(v);
+}
+
 static bool process(const json_t *d, const char *key, struct proc_id *ret)
 {
 	const json_t *v = json_object_get(d, key);
@@ -72,13 +79,15 @@ static bool from_json(const json_t *d, struct zone_state *st)
 		if (!strcmp(phase, phase_names[i]))
 			st->phase = (enum zone_phase)i;
 	int64_t id = 0, stop = 0, reboot = 0, restarts = 0, schema = 0;
-	bool ok = number(d, "zone_state", 1, &schema) && st->phase != PHASE_NONE &&
+	bool ok = number(d, "zone_state", 1, &schema) && schema == 1 && st->phase != PHASE_NONE &&
 		  text(d, "uuid", st->uuid, sizeof st->uuid) &&
 		  text(d, "boot_id", st->boot_id, sizeof st->boot_id) &&
 		  process(d, "init", &st->init) && process(d, "keeper", &st->keeper) &&
 		  text(d, "cgroup", st->cgroup, sizeof st->cgroup) &&
 		  text(d, "host_if", st->host_if, sizeof st->host_if) &&
 		  text(d, "network", st->network, sizeof st->network) &&
+		  truth(d, "system_init", &st->system_init) &&
+		  truth(d, "stop_by_initctl", &st->stop_by_initctl) &&
 		  number(d, "id_first", UINT32_MAX - 65535, &id) &&
 		  number(d, "stop_signal", 64, &stop) && number(d, "reboot_signal", 64, &reboot) &&
 		  number(d, "restarts", UINT32_MAX, &restarts) &&
@@ -88,8 +97,6 @@ static bool from_json(const json_t *d, struct zone_state *st)
 	/* The name is used as a path component beneath /cella: only one that we could have made. */
 	ok = ok && !strchr(st->cgroup, '/') && strcmp(st->cgroup, "..") != 0 &&
 	     strcmp(st->cgroup, ".") != 0;
-	st->system_init = json_is_true(json_object_get(d, "system_init"));
-	st->stop_by_initctl = json_is_true(json_object_get(d, "stop_by_initctl"));
 	st->id_first = (uint32_t)id;
 	st->stop_signal = (int)stop;
 	st->reboot_signal = (int)reboot;

@@ -70,12 +70,13 @@ static int parse_id(const char *s, uint32_t n_ids, uint32_t *ret, struct err *e)
 	return 0;
 }
 
-/* Names are letters, digits and ._- as useradd(8) makes them; never a sign or a space. */
+/* Names are letters, digits and ._- as useradd(8) makes them; never a sign or a space, and no digit
+ * in front: whoever types "0x1" means a number, and shall not get whom the zone calls so (S14). */
 static bool is_name(const char *s)
 {
 	static const char ok[] =
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-	return *s && *s != '-' && strlen(s) <= 64 && strspn(s, ok) == strlen(s);
+	return *s && !strchr("-.0123456789", *s) && strlen(s) <= 64 && strspn(s, ok) == strlen(s);
 }
 
 static int find_user(

@@ -16,7 +16,7 @@ struct user_ids {
 	char home[256], shell[256]; /* "" when unknown */
 };
 
-/* "" or NULL (0:0), "UID", "UID:GID", "NAME", "NAME:GROUP". Digits are an id and never looked up
+/* NULL (0:0), "UID", "UID:GID", "NAME", "NAME:GROUP". Digits are an id and never looked up
  * (S14); ids must be below `n_ids`, the size of the zone's map. A bare UID has gid of its passwd
  * line if there is one, else 0. ERR_USAGE. */
 int user_resolve(
