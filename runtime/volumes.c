@@ -174,11 +174,12 @@ static int plan_bind(
 	struct source src;
 	if (source_open(p->store, m->source, &src, e) < 0)
 		return -1;
-	autofd int fd = src.fd;
 	v->is_dir = mv->is_dir = S_ISDIR(src.st.st_mode);
 	mv->source = m->source;
 	p->n_volumes++;
-	return check_shield(p, v, &src, e);
+	int r = check_shield(p, v, &src, e);
+	fd_close(&src.fd);
+	return r;
 }
 
 int volumes_plan(const struct zone_spec *spec, struct plan *p, struct err *e)
