@@ -45,6 +45,7 @@ static int make_network(struct start *s, struct err *e);
 static int wait_ready(struct start *s, struct err *e);
 static int open_gate(struct start *s, struct err *e);
 static int commit(struct start *s, struct err *e);
+static void prefer_their_reason(struct start *s, struct err *e);
 static void undo(struct start *s);
 static void answer(struct start *s, const struct err *e);
 
@@ -71,6 +72,7 @@ void start_host(struct start *s)
 		s->volume_fds[i] = -1;
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
 		if (steps[i](s, &e) < 0) {
+			prefer_their_reason(s, &e);
 			undo(s);
 			answer(s, &e);
 			_exit(1);
@@ -466,6 +468,23 @@ static int commit(struct start *s, struct err *e)
 	if (s->old_mount_ns >= 0 && setns(s->old_mount_ns, CLONE_NEWNS) < 0)
 		return err_sys(e, errno, "return to the host's mount namespace");
 	return 0;
+}
+
+/* The zone side works at the same time. When it fails while we are at the network, what we find is
+ * that it is gone; why, it has told before. */
+static void prefer_their_reason(struct start *s, struct err *e)
+{
+	struct pollfd p = {.fd = s->sock, .events = POLLIN};
+	while (s->pid > 0 && s->proto < START_GOING && poll(&p, 1, 0) == 1) {
+		struct err theirs = {0};
+		int fds[2] = {-1, -1};
+		if (receive(s, fds, &theirs) < 0) {
+			*e = theirs;
+			return;
+		}
+		fd_close(&fds[0]);
+		fd_close(&fds[1]);
+	}
 }
 
 static void undo(struct start *s)

@@ -269,3 +269,14 @@ load helpers
 	cella_is 2 nosuchverb
 	cella_is 2
 }
+
+@test "a start that fails tells the zone side's reason, not what the host side found of it" {
+	"$CELLA" create web
+	rm -rf "$CELLA_ROOT/zones/web/upper/dev"
+	echo x >"$CELLA_ROOT/zones/web/upper/dev"
+	local i
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		cella_is 1 start web
+		error_has "step mounts: /dev" "Not a directory"
+	done
+}
