@@ -100,7 +100,10 @@ static void exec_keeper(const struct store *s, struct handover *h)
 	(void)snprintf(log, sizeof log, "CELLA_LOG=%s", s->log);
 	const char *config = getenv("CELLA_CONFIG");
 	autofree char *conf = config ? str_format("CELLA_CONFIG=%s", config) : NULL;
-	char *env[] = {root, run, log, conf, NULL};
+	char manager[40];
+	(void)snprintf(
+		manager, sizeof manager, "CELLA_CGROUP_MANAGER=%s", s->config.cgroup_manager);
+	char *env[] = {root, run, log, manager, conf, NULL};
 	(void)execve(path, (char *const *)(uintptr_t)h->argv, env);
 }
 

@@ -93,6 +93,7 @@ static int prepare(struct start *s, struct err *e)
 {
 	struct zone *z = s->zone;
 	if (host_facts_cgroups(z->store, &s->cg_host, e) < 0 ||
+		cg_host_set_manager(&s->cg_host, z->store->config.cgroup_manager, e) < 0 ||
 		plan_make(z, &s->cg_host, &s->plan, e) < 0)
 		return -1;
 	s->state.phase = PHASE_STARTING;

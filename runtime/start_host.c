@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "base/sys.h"
 #include "fsroot/tree.h"
+#include "isolation/cgroups/cg_scope.h"
 #include "isolation/namespaces/idmap.h"
 #include "isolation/privileges/process.h"
 
@@ -124,8 +125,25 @@ static int leave_the_command(struct start *s, struct err *e)
 	return tree_private_mountns(&s->old_mount_ns, e);
 }
 
+/* Where systemd runs the host it is asked for a scope, with us in it: the keeper that we become is
+ * then no part of the session or service that the command was typed in. */
+static int enter_scope(struct start *s, struct err *e)
+{
+	enum {
+		AFTER_STOP_MS = 10000 /* for what follows the zone's own time to stop */
+	};
+	char description[ZONE_NAME_MAX + 16];
+	if (s->cg_host.manager != CG_MANAGER_SYSTEMD)
+		return 0;
+	(void)snprintf(description, sizeof description, "Cella zone %s", s->plan.name);
+	const struct cg_scope scope = {description, s->plan.stop_timeout_ms + AFTER_STOP_MS};
+	return cg_scope_enter(&s->cg_host, s->plan.group, &scope, e);
+}
+
 static int make_groups(struct start *s, struct err *e)
 {
+	if (enter_scope(s, e) < 0)
+		return -1;
 	uint32_t root = s->plan.has_userns ? s->plan.map.host_first : 0;
 	if (cg_create(&s->cg_host, s->plan.group, &s->plan.limits, root, root, s->plan.system,
 		    &s->cg, e) < 0) {

@@ -35,6 +35,19 @@ static int config_number(json_t *v, const char *key, uint64_t max, uint64_t *ret
 	return 0;
 }
 
+static int set_manager(struct host_config *c, const char *word, const char *where, struct err *e)
+{
+	static const char *const words[] = {"auto", "systemd", "cgroupfs"};
+	for (size_t i = 0; word && i < ARRAY_LEN(words); i++)
+		if (!strcmp(word, words[i])) {
+			(void)snprintf(c->cgroup_manager, sizeof c->cgroup_manager, "%s", word);
+			return 0;
+		}
+	char shown[80];
+	return err_set(e, ERR_USAGE, "%sexpected \"auto\", \"systemd\" or \"cgroupfs\", got \"%s\"",
+		where, str_escape(shown, sizeof shown, word ? word : "no text"));
+}
+
 static int config_key(struct host_config *c, const char *key, json_t *v, struct err *e)
 {
 	uint64_t n = 0;
@@ -55,10 +68,12 @@ static int config_key(struct host_config *c, const char *key, json_t *v, struct 
 		return config_number(v, key, UINT64_C(1) << 60, &c->unpack_max_bytes, e);
 	if (!strcmp(key, "unpack_max_entries"))
 		return config_number(v, key, UINT64_C(1) << 40, &c->unpack_max_entries, e);
+	if (!strcmp(key, "cgroup_manager"))
+		return set_manager(c, json_string_value(v), "/cgroup_manager: ", e);
 	char shown[200];
 	err_set(e, ERR_USAGE, "/%s: unknown key", str_escape(shown, sizeof shown, key));
 	return err_hint(e, "known keys: id_pool_base, id_pool_count, unpack_max_bytes, "
-			   "unpack_max_entries");
+			   "unpack_max_entries, cgroup_manager");
 }
 
 static int config_load(const char *path, struct host_config *c, struct err *e)
@@ -68,6 +83,7 @@ static int config_load(const char *path, struct host_config *c, struct err *e)
 		.id_pool_count = DEFAULT_POOL_COUNT,
 		.unpack_max_bytes = UINT64_C(64) << 30,
 		.unpack_max_entries = 1000000,
+		.cgroup_manager = "auto",
 	};
 	autofree char *text = NULL;
 	size_t len = 0;
@@ -203,6 +219,10 @@ int store_open(const struct store_paths *paths, struct store *ret, struct err *e
 	int r = s.root && s.run && s.log && config ? 0 : err_nomem(e);
 	if (r == 0)
 		r = config_load(config, &s.config, e);
+	const char *manager = paths && paths->cgroup_manager ? paths->cgroup_manager
+							     : getenv("CELLA_CGROUP_MANAGER");
+	if (r == 0 && manager && *manager)
+		r = set_manager(&s.config, manager, "cgroup manager: ", e);
 	if (r == 0)
 		r = open_dirs(&s, e);
 	if (r == 0)

@@ -34,6 +34,7 @@ enum {
 struct host_config {
 	uint32_t id_pool_base, id_pool_count;
 	uint64_t unpack_max_bytes, unpack_max_entries;
+	char cgroup_manager[16]; /* "auto", "systemd", "cgroupfs" */
 	char exe_dir[256]; /* where cella-keeper, cella-init, cella-unpack are */
 };
 
@@ -49,6 +50,7 @@ struct store {
 /* NULL means: environment (CELLA_ROOT, CELLA_RUN, CELLA_LOG, CELLA_CONFIG), else the default. */
 struct store_paths {
 	const char *root, *run, *log, *config;
+	const char *cgroup_manager; /* CELLA_CGROUP_MANAGER; wins over cella.json */
 };
 
 /* Open, making what is missing. Not root: ERR_DENIED. -1 + *e. */

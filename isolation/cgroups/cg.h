@@ -1,6 +1,7 @@
 /* cg.h: control groups of a zone, the same calls for cgroup v1, hybrid and v2.
  *
  *   HIERARCHY/cella/NAME        limit group: root's, holds every limit, never a process
+ *                               (with systemd: in a scope, see cg_scope.h)
  *   HIERARCHY/cella/NAME/zone   zone group: the zone's processes; delegated to the zone's root
  *
  * NAME is a zone name, or zone name "." store id. Directories are made and removed by mkdirat and
@@ -62,14 +63,21 @@ struct cg_hier {
 	char mount_point[CG_MOUNT_SIZE]; /* for mounts in the zone and for messages */
 };
 
+/* Who makes the group that a zone's groups lie in. Groups that exist are found either way. */
+enum cg_manager {
+	CG_MANAGER_CGROUPFS, /* we do: "cella/NAME" */
+	CG_MANAGER_SYSTEMD,  /* systemd does: cg_scope.h */
+};
+
 /* Host facts. {0} is a valid empty one. */
 struct cg_host {
 	enum cg_layout layout;
-	int v2;		      /* index in hier of the cgroup2 mount, or -1 */
-	uint32_t controllers; /* union over all hierarchies */
-	bool from_cache;      /* libcgroup was not needed */
-	/* Path of our groups beneath each hierarchy's root. "cella" unless set after the load: the
-	 * seam for a systemd scope ("cella.slice/cella-NAME.scope"). Relative, no "..". */
+	int v2;			 /* index in hier of the cgroup2 mount, or -1 */
+	uint32_t controllers;	 /* union over all hierarchies */
+	bool from_cache;	 /* libcgroup was not needed */
+	enum cg_manager manager; /* for new groups; CG_MANAGER_CGROUPFS after a load */
+	/* Path of our groups beneath each hierarchy's root, without systemd: "cella" unless set
+	 * after the load. Relative, no "..". */
 	char base[CG_MOUNT_SIZE];
 	size_t n;
 	struct cg_hier hier[CG_HIER_MAX];
@@ -81,6 +89,10 @@ struct cg_host {
 int cg_host_load(const char *cache_file, struct cg_host *ret, struct err *e);
 void cg_host_done(struct cg_host *h);
 #define autocg_host __attribute__((cleanup(cg_host_done)))
+
+/* "cgroupfs", "systemd", or "auto": systemd where it runs the host and cgroup v2 is the only one.
+ * ERR_USAGE for another word, ERR_HOST where systemd is asked for and cannot be had. */
+int cg_host_set_manager(struct cg_host *h, const char *wanted, struct err *e);
 
 /* The hierarchy that has this controller (v1 first), or NULL. */
 const struct cg_hier *cg_host_find(const struct cg_host *h, enum cg_controller c);

@@ -18,22 +18,55 @@
 
 enum {
 	OPEN_GROUP = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
-	PATH_SIZE = 400
 };
 
 /* What a zone on v2 finds enabled, limits or not: what systemd and container engines in it expect.
  */
 static const enum cg_controller v2_wanted[] = {CG_CPUSET, CG_CPU, CG_IO, CG_MEMORY, CG_PIDS};
 
-/* "cella/web1" */
-static int limit_path(char out[PATH_SIZE], const struct cg_host *h, const char *name, struct err *e)
+void cg_scope_path(char out[CG_PATH_SIZE], const char *name)
 {
-	if (!cg_name_is_valid(name))
-		return err_set(e, ERR_USAGE, "'%.64s' cannot be the name of a group",
-			str_is_printable(name, strnlen(name, 64)) ? name : "?");
-	char dir[CG_NAME_MAX];
+	(void)snprintf(out, CG_PATH_SIZE, "cella.slice/cella-%s.scope", name);
+}
+
+static void path_with(
+	char out[CG_PATH_SIZE], const struct cg_host *h, enum cg_manager manager, const char *name)
+{
+	char dir[CG_NAME_MAX], scope[CG_PATH_SIZE];
 	cg_name_to_dir(dir, name);
-	(void)snprintf(out, PATH_SIZE, "%s/%s", h->base, dir);
+	cg_scope_path(scope, name);
+	if (manager == CG_MANAGER_SYSTEMD)
+		(void)snprintf(out, CG_PATH_SIZE, "%.*s/limits", CG_PATH_SIZE - 16, scope);
+	else
+		(void)snprintf(out, CG_PATH_SIZE, "%s/%s", h->base, dir);
+}
+
+static int name_check(const char *name, struct err *e)
+{
+	if (cg_name_is_valid(name))
+		return 0;
+	return err_set(e, ERR_USAGE, "'%.64s' cannot be the name of a group",
+		str_is_printable(name, strnlen(name, 64)) ? name : "?");
+}
+
+int cg_limit_path(char out[CG_PATH_SIZE], const struct cg_host *h, const char *name, struct err *e)
+{
+	static const enum cg_manager other[] = {
+		[CG_MANAGER_CGROUPFS] = CG_MANAGER_SYSTEMD,
+		[CG_MANAGER_SYSTEMD] = CG_MANAGER_CGROUPFS,
+	};
+	if (name_check(name, e) < 0)
+		return -1;
+	path_with(out, h, h->manager, name);
+	if (h->layout != CG_LAYOUT_V2)
+		return 0;
+	/* It may have been made when the other one was in charge. */
+	int root = h->hier[h->v2].root_fd;
+	char path[CG_PATH_SIZE];
+	path_with(path, h, other[h->manager], name);
+	if (faccessat(root, out, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
+		faccessat(root, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		memcpy(out, path, sizeof path);
 	return 0;
 }
 
@@ -164,6 +197,19 @@ static int base_open(const struct cg_host *host, const struct cg_hier *h, struct
 	return fd_steal(&fd);
 }
 
+/* The scope that systemd has made (cg_scope.h), with controllers for what will be in it. */
+static int scope_open(const struct cg_hier *h, const char *name, struct err *e)
+{
+	char path[CG_PATH_SIZE];
+	cg_scope_path(path, name);
+	autofd int fd = openat(h->root_fd, path, OPEN_GROUP);
+	if (fd < 0)
+		return group_error(h, path, "open control group", e);
+	if (!controllers_ready(h, fd))
+		enable_controllers(h, fd, "");
+	return fd_steal(&fd);
+}
+
 /* ---- create ---- */
 
 static int make_group(const struct cg_hier *h, int parent_fd, const char *name, int *ret_fd)
@@ -209,12 +255,14 @@ static void create_undo(const struct cg_host *h, const struct cg *c, const char 
 
 static int create_exists(const struct cg_host *h, const char *name, struct err *e)
 {
+	char path[CG_PATH_SIZE];
+	path_with(path, h, h->manager, name);
 	autocg struct cg there = {0};
 	bool populated = false;
 	if (cg_open(h, name, &there, NULL) == 0 && cg_is_populated(&there, &populated, NULL) < 0)
 		populated = true;
-	err_set(e, populated ? ERR_BUSY : ERR_STATE, "control group '%s/%s' exists already%s",
-		h->base, name, populated ? " and has processes" : ", left by an earlier run");
+	err_set(e, populated ? ERR_BUSY : ERR_STATE, "control group '%s' exists already%s", path,
+		populated ? " and has processes" : ", left by an earlier run");
 	if (e)
 		e->sys_errno = EEXIST;
 	return err_at(e, "cgroups", name);
@@ -224,12 +272,11 @@ static int create_in(const struct cg_host *h, size_t i, const char *name, const 
 	struct cg *c, struct err *e)
 {
 	const struct cg_hier *hier = &h->hier[i];
-	char dir[CG_NAME_MAX];
-	cg_name_to_dir(dir, name);
-	autofd int base = base_open(h, hier, e);
-	if (base < 0)
+	bool scoped = h->manager == CG_MANAGER_SYSTEMD;
+	autofd int parent = scoped ? scope_open(hier, name, e) : base_open(h, hier, e);
+	if (parent < 0)
 		return -1;
-	if (make_group(hier, base, dir, &c->limit_fd[i]) < 0)
+	if (make_group(hier, parent, strrchr(path, '/') + 1, &c->limit_fd[i]) < 0)
 		return errno == EEXIST ? create_exists(h, name, e)
 				       : group_error(hier, path, "make control group", e);
 	if (hier->v2) {
@@ -264,10 +311,11 @@ int cg_create(const struct cg_host *h, const char *name, const struct cg_limits 
 	uid_t owner_uid, gid_t owner_gid, bool delegate, struct cg *ret, struct err *e)
 {
 	struct cg_setting settings[CG_SETTINGS_MAX];
-	char path[PATH_SIZE];
+	char path[CG_PATH_SIZE];
 	size_t n;
-	if (limit_path(path, h, name, e) < 0 || cg_limits_translate(h, limits, settings, &n, e) < 0)
+	if (name_check(name, e) < 0 || cg_limits_translate(h, limits, settings, &n, e) < 0)
 		return -1;
+	path_with(path, h, h->manager, name);
 	autocg struct cg c = {0};
 	cg_init(&c, h, name);
 	int r = 0;
@@ -303,8 +351,8 @@ void cg_close(struct cg *c)
 
 int cg_open(const struct cg_host *h, const char *name, struct cg *ret, struct err *e)
 {
-	char path[PATH_SIZE];
-	if (limit_path(path, h, name, e) < 0)
+	char path[CG_PATH_SIZE];
+	if (cg_limit_path(path, h, name, e) < 0)
 		return -1;
 	autocg struct cg c = {0};
 	cg_init(&c, h, name);
@@ -331,8 +379,8 @@ int cg_open(const struct cg_host *h, const char *name, struct cg *ret, struct er
 
 bool cg_exists(const struct cg_host *h, const char *name)
 {
-	char path[PATH_SIZE];
-	if (limit_path(path, h, name, NULL) < 0)
+	char path[CG_PATH_SIZE];
+	if (cg_limit_path(path, h, name, NULL) < 0)
 		return false;
 	for (size_t i = 0; i < h->n; i++)
 		if (faccessat(h->hier[i].root_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
@@ -345,21 +393,43 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Append the names in one hierarchy, each with its NUL. */
-static int list_hier(const struct cg_host *h, size_t i, struct strbuf *names, struct err *e)
+/* The zone's name out of "cella-NAME.scope", cut in place; NULL if it is no scope of ours. */
+static const char *name_from_scope(char *dir)
 {
-	autofd int fd = openat(h->hier[i].root_fd, h->base, OPEN_GROUP);
+	size_t len = strlen(dir), tail = strlen(".scope");
+	if (!str_starts(dir, "cella-") || len <= strlen("cella-") + tail ||
+		!str_ends(dir, ".scope"))
+		return NULL;
+	dir[len - tail] = '\0';
+	return dir + strlen("cella-");
+}
+
+/* Append the names in one directory of one hierarchy, each with its NUL. */
+static int list_dir(
+	const struct cg_hier *h, const char *path, bool scopes, struct strbuf *names, struct err *e)
+{
+	autofd int fd = openat(h->root_fd, path, OPEN_GROUP);
 	if (fd < 0)
-		return errno == ENOENT ? 0 : group_error(&h->hier[i], h->base, "read", e);
+		return errno == ENOENT ? 0 : group_error(h, path, "read", e);
 	struct cg_names dirs = {0};
 	if (cg_names_read(fd, &dirs) < 0)
-		return group_error(&h->hier[i], h->base, "read", e);
+		return group_error(h, path, "read", e);
 	const char *dir, *name;
-	while ((dir = cg_names_next(&dirs)))
-		if ((name = cg_name_from_dir(dir)))
+	while ((dir = cg_names_next(&dirs))) {
+		char scope[CG_PATH_SIZE];
+		(void)snprintf(scope, sizeof scope, "%s", dir);
+		if ((name = scopes ? name_from_scope(scope) : cg_name_from_dir(dir)))
 			str_addn(names, name, strlen(name) + 1);
+	}
 	free(dirs.text);
 	return 0;
+}
+
+static int list_hier(const struct cg_host *h, size_t i, struct strbuf *names, struct err *e)
+{
+	if (list_dir(&h->hier[i], h->base, false, names, e) < 0)
+		return -1;
+	return h->layout == CG_LAYOUT_V2 ? list_dir(&h->hier[i], "cella.slice", true, names, e) : 0;
 }
 
 int cg_list(

@@ -308,6 +308,24 @@ int cg_host_load(const char *cache_file, struct cg_host *ret, struct err *e)
 	return 0;
 }
 
+int cg_host_set_manager(struct cg_host *h, const char *wanted, struct err *e)
+{
+	/* sd_booted(3): what systemd itself says about how to find out. */
+	bool runs = access("/run/systemd/system", F_OK) == 0, pure = h->layout == CG_LAYOUT_V2;
+	if (str_eq(wanted, "systemd") && (!runs || !pure)) {
+		err_set(e, ERR_HOST, "cgroup manager systemd: %s",
+			runs ? "this host has cgroup v1 controllers"
+			     : "systemd does not run this host");
+		return err_hint(e, "use --cgroup-manager cgroupfs");
+	}
+	if (!str_eq(wanted, "systemd") && !str_eq(wanted, "cgroupfs") && !str_eq(wanted, "auto"))
+		return err_set(e, ERR_USAGE,
+			"\"%s\" is no cgroup manager: auto, systemd, or cgroupfs", wanted);
+	h->manager = runs && pure && !str_eq(wanted, "cgroupfs") ? CG_MANAGER_SYSTEMD
+								 : CG_MANAGER_CGROUPFS;
+	return 0;
+}
+
 /* ---- questions ---- */
 
 int cg_host_index(const struct cg_host *h, uint32_t controller)

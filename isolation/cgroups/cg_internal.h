@@ -47,6 +47,17 @@ void cg_name_to_dir(char out[CG_NAME_MAX], const char *name);
 /* NULL if it is no directory of ours. */
 const char *cg_name_from_dir(const char *dir);
 
+/* ---- cg_group.c ---- */
+
+enum {
+	CG_PATH_SIZE = 400
+};
+/* "cella.slice/cella-web1.scope". `name` is valid. */
+void cg_scope_path(char out[CG_PATH_SIZE], const char *name);
+/* Where the limit group of this name is, "cella/web1" or ".../cella-web1.scope/limits"; where it
+ * would be made, if it is nowhere. ERR_USAGE for an invalid name. */
+int cg_limit_path(char out[CG_PATH_SIZE], const struct cg_host *h, const char *name, struct err *e);
+
 /* ---- cg_host.c ---- */
 int cg_host_index(const struct cg_host *h, uint32_t controller); /* -1: none */
 

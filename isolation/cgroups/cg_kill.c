@@ -267,11 +267,9 @@ static int remove_all(const struct cg_host *h, const char *path, struct err *e)
 
 int cg_destroy(const struct cg_host *h, const char *name, int64_t deadline, struct err *e)
 {
-	if (!cg_name_is_valid(name))
-		return err_set(e, ERR_USAGE, "not a name of a group");
-	char dir[CG_NAME_MAX], path[CG_MOUNT_SIZE + CG_NAME_MAX];
-	cg_name_to_dir(dir, name);
-	(void)snprintf(path, sizeof path, "%s/%s", h->base, dir);
+	char path[CG_PATH_SIZE];
+	if (cg_limit_path(path, h, name, e) < 0)
+		return -1;
 	/* A zone that has ended needs no more than this. */
 	int r = remove_all(h, path, e);
 	for (int pause = 1; r > 0; pause = pause < 16 ? pause * 2 : 16) {

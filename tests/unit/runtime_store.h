@@ -26,7 +26,8 @@ static inline void test_store_open(void)
 	const char *base = getenv("CELLA_TEST_DIR");
 	snprintf(test_store_dir, sizeof test_store_dir, "%s/cella-test-XXXXXX",
 		base && strlen(base) < 60 ? base : "/var/tmp");
-	const struct store_paths paths = {root, run, log, "/nonexistent/cella.json"};
+	const struct store_paths paths = {
+		.root = root, .run = run, .log = log, .config = "/nonexistent/cella.json"};
 	bool made = mkdtemp(test_store_dir) != NULL;
 	snprintf(root, sizeof root, "%s/root", test_store_dir);
 	snprintf(run, sizeof run, "%s/run", test_store_dir);
