@@ -34,7 +34,7 @@ _cella()
 		;;
 	esac
 	if [[ -z $verb ]]; then
-		_cella_reply -W 'create clone rename destroy rm start boot stop kill halt restart reboot wait repair exec shell login console run list ls show info ps log set edit validate plan host help --format --json -j --quiet -q --root --run --log --help -h --version' -- "$cur"
+		_cella_reply -W 'create clone rename destroy rm start boot stop kill halt restart reboot wait repair exec shell login console run list ls show info ps log set edit validate plan host host host help --format --json -j --quiet -q --root --run --log --cgroup-manager --help -h --version' -- "$cur"
 		return
 	fi
 	case $verb in
@@ -128,12 +128,20 @@ _cella()
 		opts=' --columns -o --sort -s --filter --no-header -H'
 		names='check'
 		;;
+	host)
+		opts=''
+		names='start'
+		;;
+	host)
+		opts=''
+		names='stop'
+		;;
 	help)
 		opts=''
 		;;
 	esac
 	if [[ $cur == -* ]]; then
-		_cella_reply -W "$opts --format --json -j --quiet -q --root --run --log --help -h --version" -- "$cur"
+		_cella_reply -W "$opts --format --json -j --quiet -q --root --run --log --cgroup-manager --help -h --version" -- "$cur"
 	elif [[ $names == zones ]]; then
 		_cella_reply -W "$(cella list -q 2>/dev/null)" -- "$cur"
 	elif [[ $names == files ]]; then

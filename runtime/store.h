@@ -35,7 +35,7 @@ struct host_config {
 	uint32_t id_pool_base, id_pool_count;
 	uint64_t unpack_max_bytes, unpack_max_entries;
 	char cgroup_manager[16]; /* "auto", "systemd", "cgroupfs" */
-	char exe_dir[256]; /* where cella-keeper, cella-init, cella-unpack are */
+	char exe_dir[256];	 /* where cella-keeper, cella-init, cella-unpack are */
 };
 
 struct store {

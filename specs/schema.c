@@ -251,15 +251,15 @@ static const struct schema_field ready_fields[] = {
 };
 
 static const struct schema_field boot_fields[] = {
-	{.key = "auto", .type = SCHEMA_BOOL, AT(boot.autostart), .flags = LATER | LIVE},
-	{.key = "order", .type = SCHEMA_ORDER, AT(boot.order), .flags = LATER | LIVE, .def = "50",
+	{.key = "auto", .type = SCHEMA_BOOL, AT(boot.autostart), .flags = LIVE},
+	{.key = "order", .type = SCHEMA_ORDER, AT(boot.order), .flags = LIVE, .def = "50",
 	 .max = 9999},
-	{.key = "delay", .type = SCHEMA_TIME, AT(boot.delay_ms), .flags = LATER | LIVE, .def = "0s",
+	{.key = "delay", .type = SCHEMA_TIME, AT(boot.delay_ms), .flags = LIVE, .def = "0s",
 	 .max = DAY_MS},
 	{.key = "requires", .type = SCHEMA_TEXTS, AT(boot.requires),
-	 .flags = LATER | LIVE | SCHEMA_UNIQUE, .grammar = grammar_name, .expect = NAME_EXPECT},
+	 .flags = LIVE | SCHEMA_UNIQUE, .grammar = grammar_name, .expect = NAME_EXPECT},
 	{.key = "after", .type = SCHEMA_TEXTS, AT(boot.after),
-	 .flags = LATER | LIVE | SCHEMA_UNIQUE, .grammar = grammar_name, .expect = NAME_EXPECT},
+	 .flags = LIVE | SCHEMA_UNIQUE, .grammar = grammar_name, .expect = NAME_EXPECT},
 	{.key = "restart", .type = SCHEMA_WORD, AT(boot.restart), .flags = LIVE, .def = "no",
 	 WORDS("no", "on-failure", "always")},
 	{.key = "ready", .type = SCHEMA_OBJECT, .fields = ready_fields},
