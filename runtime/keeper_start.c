@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "isolation/privileges/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +17,10 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+enum {
+	KEEPER_OOM_SCORE = -900
+};
 
 static void program_path(const struct store *s, const char *name, char *out, size_t size)
 {
@@ -82,6 +87,10 @@ static void fill_handover(struct handover *h, const struct zone *z, const struct
 static void exec_keeper(const struct store *s, struct handover *h)
 {
 	char path[400], root[4200], run[4200], log[4200];
+	struct err why = {0};
+	/* H18: last of all for the OOM killer, and where that is not allowed not before others. */
+	if (process_set_oom_score(0, KEEPER_OOM_SCORE, &why) < 0)
+		(void)process_set_oom_score(0, 0, &why);
 	for (int i = KEEPER_FD_INIT; i < KEEPER_FD_COUNT; i++) {
 		if (h->fds[i] < 0)
 			h->fds[i] = open("/dev/null", O_RDWR | O_CLOEXEC);
