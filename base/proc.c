@@ -1,4 +1,5 @@
 #include "base/proc.h"
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/str.h"
@@ -46,6 +47,12 @@ int proc_start_time(pid_t pid, uint64_t *ret)
 	return read_stat(pid, &state, ret);
 }
 
+/* S40: a pid comes again, with a later start. */
+static bool is_same(uint64_t start, const struct proc_id *id)
+{
+	return start == id->start_time || defence_is_off("S40");
+}
+
 int proc_open(const struct proc_id *id)
 {
 	if (id->pid <= 0) {
@@ -58,7 +65,7 @@ int proc_open(const struct proc_id *id)
 	/* The pidfd is taken first: if the start time still fits now, it fits for the pidfd. */
 	uint64_t start;
 	char state;
-	if (read_stat(id->pid, &state, &start) < 0 || start != id->start_time) {
+	if (read_stat(id->pid, &state, &start) < 0 || !is_same(start, id)) {
 		errno = ESRCH;
 		return -1;
 	}
@@ -69,7 +76,7 @@ bool proc_is_alive(const struct proc_id *id)
 {
 	uint64_t start;
 	char state;
-	return id->pid > 0 && read_stat(id->pid, &state, &start) == 0 && start == id->start_time &&
+	return id->pid > 0 && read_stat(id->pid, &state, &start) == 0 && is_same(start, id) &&
 	       state != 'Z' && state != 'X';
 }
 

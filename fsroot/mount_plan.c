@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/mount.h>
 
+#include "base/defence.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -73,10 +74,11 @@ static void add_kernel_file_systems(struct builder *b)
 	add_attach(b, MOUNT_SLOT_ROOT, "/", 0, 0);
 	add_fs(b, "proc", "/proc", own, SAFE_NOEXEC);
 	/* sysfs shows the devices of a network namespace and belongs to its owner. */
+	const uint64_t sys = SAFE_NOEXEC | (defence_is_off("H07") ? 0 : MOUNT_ATTR_RDONLY);
 	if (b->in->has_netns)
-		add_fs(b, "sysfs", "/sys", own, SAFE_NOEXEC | MOUNT_ATTR_RDONLY);
+		add_fs(b, "sysfs", "/sys", own, sys);
 	else
-		add_attach(b, MOUNT_SLOT_SYS, "/sys", own, SAFE_NOEXEC | MOUNT_ATTR_RDONLY);
+		add_attach(b, MOUNT_SLOT_SYS, "/sys", own, sys);
 	add_attach(b, MOUNT_SLOT_DEV, "/dev", own, 0);
 
 	struct mount_op *pts = add_fs(
@@ -210,7 +212,7 @@ static void add_restrictions(struct builder *b)
 {
 	const struct mount_plan_input *in = b->in;
 	const unsigned flags = MOUNT_OP_STRICT | MOUNT_OP_OPTIONAL;
-	for (size_t i = 0; i < in->n_readonly; i++)
+	for (size_t i = 0; i < in->n_readonly && !defence_is_off("H07"); i++)
 		add(b, MOUNT_OP_SELF, in->readonly[i], flags, MOUNT_ATTR_RDONLY);
 	for (size_t i = 0; i < in->n_writable; i++)
 		add(b, MOUNT_OP_SELF, in->writable[i], flags, 0)->attr_clr = MOUNT_ATTR_RDONLY;

@@ -41,7 +41,8 @@ static void prepare(struct enter_side *s, struct fault *f)
 	 * not have. */
 	process_reset_scheduling();
 	static const char own_score[] = "/proc/self/oom_score_adj"; /* banned-ok: host's mounts */
-	(void)path_write_virtual(AT_FDCWD, own_score, s->oom_score);
+	if (!defence_is_off("H18"))
+		(void)path_write_virtual(AT_FDCWD, own_score, s->oom_score);
 	if (rlimits_apply(s->rlimits, f) < 0)
 		fail(s, STEP_RLIMITS, f);
 	/* S02: before the first setns nothing of us may be readable. */

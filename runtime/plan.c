@@ -3,6 +3,7 @@
 #include "runtime/volumes.h"
 #include "runtime/host_facts.h"
 #include "runtime/init_kind.h"
+#include "base/defence.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "netns/addr.h"
@@ -122,10 +123,15 @@ static void plan_namespaces(const struct zone_spec *spec, struct plan *p)
 	for (size_t i = 0; i < ARRAY_LEN(always); i++)
 		p->ns.of[always[i]].mode = NS_NEW;
 	p->has_userns = spec->security.userns == SPEC_USERNS_ISOLATED;
+	/* In a user namespace the kernel mounts no cgroup file system then, and nothing starts. */
+	if (!p->has_userns && defence_is_off("S12"))
+		p->ns.of[NS_CGROUP].mode = NS_HOST;
 	p->ns.of[NS_USER].mode = p->has_userns ? NS_NEW : NS_HOST;
 	p->ns.of[NS_NET].mode = spec->network.mode == SPEC_NET_HOST ? NS_HOST : NS_NEW;
 	/* H21; a kernel without time namespaces shows the host's uptime, and nothing else. */
 	p->ns.of[NS_TIME].mode = ns_is_supported(NS_TIME) ? NS_NEW : NS_HOST;
+	if (defence_is_off("H21"))
+		p->ns.of[NS_TIME].mode = NS_HOST;
 }
 
 static int plan_rlimits(const struct zone_spec *spec, struct plan *p, struct err *e)
@@ -164,6 +170,8 @@ static int plan_privileges(const struct zone_spec *spec, struct plan *p, struct 
 	/* H10: sudo and su are part of a server; a single command does not need them. */
 	p->no_new_privs =
 		spec->security.has_no_new_privs ? spec->security.no_new_privs : !p->system;
+	if (defence_is_off("H10"))
+		p->no_new_privs = false;
 	p->oom_score = 0;
 	/* Without ids of its own its root has the host's rights over mounts: nothing to lock. */
 	p->lock_mounts = p->has_userns && (p->caps.bounding & UINT64_C(1) << CAP_SYS_ADMIN) &&
@@ -222,6 +230,8 @@ static int plan_resources(
 		.cpus = spec->resources.cpu_cpus,
 		.oom_group = !p->system && memory && memory->v2,
 	};
+	if (defence_is_off("H19"))
+		p->limits = (struct cg_limits)CG_LIMITS_UNSET;
 	return cg_limits_check(host, &p->limits, e);
 }
 

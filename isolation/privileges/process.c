@@ -1,5 +1,6 @@
 #include "isolation/privileges/process.h"
 
+#include "base/defence.h"
 #include "base/path.h"
 #include "base/sys.h"
 #include <errno.h>
@@ -24,21 +25,24 @@ enum {
 
 int process_new_keyring(struct fault *f)
 {
-	if (sys_new_session_keyring() < 0 && errno != ENOSYS)
+	if (!defence_is_off("H12") && sys_new_session_keyring() < 0 && errno != ENOSYS)
 		return fault_set(f, "session keyring");
 	return 0;
 }
 
 int process_set_undumpable(struct fault *f)
 {
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+	/* The kernel takes it away by itself at a change of ids: without the defence it is given
+	 * back. */
+	if (prctl(PR_SET_DUMPABLE, defence_is_off("H15") ? 1 : 0, 0, 0, 0) < 0)
 		return fault_set(f, "PR_SET_DUMPABLE");
 	return 0;
 }
 
 void process_set_umask(void)
 {
-	umask(0022);
+	if (!defence_is_off("H16"))
+		umask(0022);
 }
 
 int process_set_no_new_privs(struct fault *f)
@@ -50,7 +54,7 @@ int process_set_no_new_privs(struct fault *f)
 
 int process_set_groups(const uint32_t *gids, size_t n, struct fault *f)
 {
-	if (sys_setgroups(n, gids) < 0)
+	if (!defence_is_off("H16") && sys_setgroups(n, gids) < 0)
 		return fault_set(f, "setgroups");
 	return 0;
 }
@@ -68,7 +72,7 @@ int process_set_ids(uint32_t uid, uint32_t gid, bool keep_caps, struct fault *f)
 
 static int close_between(unsigned first, unsigned last, struct fault *f)
 {
-	if (first <= last && sys_close_range(first, last, 0) < 0)
+	if (first <= last && !defence_is_off("H13") && sys_close_range(first, last, 0) < 0)
 		return fault_set(f, "close_range");
 	return 0;
 }
@@ -90,7 +94,8 @@ int process_close_fds(const int *keep, size_t n_keep, struct fault *f)
 
 int process_cloexec_from(int first, struct fault *f)
 {
-	if (sys_close_range((unsigned)first, UINT_MAX, CLOSE_RANGE_CLOEXEC) < 0)
+	if (!defence_is_off("H13") &&
+		sys_close_range((unsigned)first, UINT_MAX, CLOSE_RANGE_CLOEXEC) < 0)
 		return fault_set(f, "close_range");
 	return 0;
 }
@@ -126,6 +131,8 @@ void process_reset_scheduling(void)
 int process_set_oom_score(pid_t pid, int adj, struct err *e)
 {
 	char path[48], text[16];
+	if (defence_is_off("H18"))
+		return 0;
 	if (adj < -1000 || adj > 1000)
 		return err_set(e, ERR_USAGE, "oom_score_adj %d is not within -1000..1000", adj);
 	if (pid == 0)

@@ -1,5 +1,6 @@
 #include "isolation/privileges/rlimits.h"
 
+#include "base/defence.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
@@ -197,7 +198,7 @@ int rlimits_plan_make(
 
 int rlimits_set(pid_t pid, const struct rlimits_plan *plan, struct err *e)
 {
-	for (int i = 0; i < RLIMITS_COUNT; i++)
+	for (int i = 0; i < RLIMITS_COUNT && !defence_is_off("H17"); i++)
 		if (prlimit(pid, (__rlimit_resource_t)i, &plan->of[i], NULL) < 0)
 			return err_sys(e, errno, "set limit %s", table[i].name);
 	return 0;
@@ -205,7 +206,7 @@ int rlimits_set(pid_t pid, const struct rlimits_plan *plan, struct err *e)
 
 int rlimits_apply(const struct rlimits_plan *plan, struct fault *f)
 {
-	for (int i = 0; i < RLIMITS_COUNT; i++)
+	for (int i = 0; i < RLIMITS_COUNT && !defence_is_off("H17"); i++)
 		if (prlimit(0, (__rlimit_resource_t)i, &plan->of[i], NULL) < 0)
 			return fault_set(f, table[i].name);
 	return 0;
