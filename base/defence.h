@@ -8,14 +8,21 @@
  *             how.resolve |= RESOLVE_NO_SYMLINKS; */
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 
 #ifdef CELLA_TEST_SWITCHES
 /* Async-signal-safe: also between clone3 and exec. */
 bool defence_is_off(const char *id);
+/* "CELLA_TEST_OFF=...", for an environment that is built from nothing. NULL: nothing is off. */
+char *defence_environment(void);
 #else
 static inline bool defence_is_off(const char *id)
 {
 	(void)id;
 	return false;
+}
+static inline char *defence_environment(void)
+{
+	return NULL;
 }
 #endif

@@ -3,6 +3,7 @@
 #include "runtime/keeper.h"
 #include "runtime/self.h"
 #include "runtime/start_host.h"
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -109,10 +110,14 @@ static void exec_keeper(const struct store *s, struct handover *h)
 	(void)snprintf(log, sizeof log, "CELLA_LOG=%s", s->log);
 	const char *config = getenv("CELLA_CONFIG");
 	autofree char *conf = config ? str_format("CELLA_CONFIG=%s", config) : NULL;
-	char manager[40];
+	char manager[40], *env[7] = {root, run, log, manager}, *off = defence_environment();
+	size_t n = 4;
 	(void)snprintf(
 		manager, sizeof manager, "CELLA_CGROUP_MANAGER=%s", s->config.cgroup_manager);
-	char *env[] = {root, run, log, manager, conf, NULL};
+	if (conf)
+		env[n++] = conf;
+	if (off)
+		env[n++] = off;
 	(void)execve(path, (char *const *)(uintptr_t)h->argv, env);
 }
 

@@ -217,7 +217,6 @@ void ending_exec(struct keeper *k)
 	while ((n /= 10));
 	const char *argv[] = {"cella", "_ended", "--uuid", k->argv[KEEPER_ARG_UUID], "--init-start",
 		k->argv[KEEPER_ARG_INIT_START], "--restarts", restarts, "--", k->name, NULL};
-	clients_flush(k);
 	normal_signals();
 	(void)execve(k->argv[KEEPER_ARG_CELLA], (char *const *)(uintptr_t)argv, environ);
 }

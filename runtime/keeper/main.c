@@ -1,10 +1,18 @@
-/* cella-keeper: the parent of one running zone. Watches its init, holds and logs its console,
- * serves a few clients, writes down how it ended, and hands over to `cella _ended`, which has the
- * libraries for sweeping and starting again. libc alone, no allocation, one poll loop. */
+/* cella-keeper: the parent of one running zone. libc alone, no allocation. Two processes, since
+ * what hands over to `cella _ended` at the end must be root with all rights, and a confined process
+ * can never become that (H27):
+ *
+ *   the keeper   parent of the zone's init. Reads nothing that a zone or a client writes: it waits
+ *                for init to end, writes down how, tells the clerk, and when the clerk is gone
+ *                hands over to `cella _ended`, which has the libraries for sweeping and starting
+ *                again.
+ *   the clerk    its child. Holds and logs the console and serves a few clients: one poll loop,
+ *                confined (confine.c). If one of the two dies, so does the other; the zone goes
+ *                on. */
 #include "runtime/keeper/state.h"
 
+#include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -12,6 +20,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -58,15 +67,6 @@ static void lift_limits(void)
 	}
 }
 
-/* H27: what it still does needs no capability. `cella _ended` gets root's back by its exec. */
-static void drop_capabilities(void)
-{
-	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct d[2] = {{0}};
-	(void)prctl(PR_SET_DUMPABLE, 0);
-	(void)syscall(SYS_capset, &h, d);
-}
-
 static void setup(struct keeper *k, char **argv)
 {
 	k->argv = (const char *const *)argv;
@@ -94,7 +94,8 @@ static void setup(struct keeper *k, char **argv)
 	k->oom_before = ending_oom_count();
 	ignore_signals();
 	lift_limits();
-	drop_capabilities();
+	/* What the keeper still does needs none. `cella _ended` gets root's back by its exec. */
+	confine_drop_capabilities();
 }
 
 /* Stopped or destroyed before the watch was there, or later: nothing to start again. */
@@ -105,12 +106,27 @@ static void begin_backoff(struct keeper *k)
 		_exit(0);
 }
 
+/* What the keeper has found out. It writes as soon as init has ended. */
+static void take_verdict(struct keeper *k)
+{
+	struct verdict v;
+	ssize_t n;
+	do
+		n = read(k->verdict_fd, &v, sizeof v);
+	while (n < 0 && errno == EINTR);
+	if (n != (ssize_t)sizeof v)
+		v = (struct verdict){.exit = {.type = 'x', .reason = KEEPER_UNKNOWN}};
+	k->exit = v.exit;
+	k->restart = v.restart;
+	k->restart_at_ms = v.restart_at_ms;
+}
+
 /* The zone has ended: what comes next depends on who asked. */
 static void end(struct keeper *k)
 {
 	clients_catch_up(k);
 	console_drain(k);
-	ending_record(k);
+	take_verdict(k);
 	clients_send_exit(k);
 	k->phase = KEEPER_BACKOFF;
 	if (clients_find(k, CLIENT_SWEEPER))
@@ -194,18 +210,94 @@ static void serve(struct keeper *k, const struct pollfd p[POLL_COUNT])
 		end(k);
 }
 
+static void close_all(const int *fds, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		(void)close(fds[i]);
+}
+
+__attribute__((noreturn)) static void be_clerk(struct keeper *k, pid_t keeper)
+{
+	static const int others[] = {KEEPER_FD_ZONE_DIR, KEEPER_FD_OOM};
+	struct pollfd p[POLL_COUNT];
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != keeper)
+		_exit(1);
+	close_all(others, sizeof others / sizeof others[0]);
+	confine_clerk();
+	while (k->phase != KEEPER_ENDING) {
+		if (wait_for_something(k, p) > 0)
+			serve(k, p);
+		advance(k);
+	}
+	clients_flush(k);
+	_exit(CLERK_OVER);
+}
+
+static void tell_verdict(const struct keeper *k, int fd)
+{
+	struct verdict v = {k->exit, k->restart, k->restart_at_ms};
+	(void)!write(fd, &v, sizeof v);
+}
+
+/* Wait for init and for the clerk; the clerk's exit code when it is gone, 1 if it died. */
+static int watch(struct keeper *k, int clerk_fd, int verdict_fd)
+{
+	struct pollfd p[2] = {{KEEPER_FD_INIT, POLLIN, 0}, {clerk_fd, POLLIN, 0}};
+	siginfo_t si = {0};
+	while (!p[1].revents) {
+		if (poll(p, 2, -1) < 0)
+			continue;
+		if (p[0].revents) {
+			ending_record(k);
+			tell_verdict(k, verdict_fd);
+			k->has_ended = true;
+			p[0] = (struct pollfd){.fd = -1};
+		}
+	}
+	if (waitid(P_PIDFD, (id_t)clerk_fd, &si, WEXITED) < 0 || si.si_code != CLD_EXITED)
+		return 1;
+	return si.si_status;
+}
+
+static int be_keeper(struct keeper *k, pid_t clerk, int verdict_fd)
+{
+	const int others[] = {KEEPER_FD_PTY, KEEPER_FD_PTY_SLAVE, KEEPER_FD_LISTEN,
+		KEEPER_FD_LOG_DIR, KEEPER_FD_FIRST_CLIENT, k->verdict_fd, k->log_fd};
+	int clerk_fd = (int)syscall(SYS_pidfd_open, clerk, 0);
+	close_all(others, sizeof others / sizeof others[0]);
+	if (clerk_fd < 0)
+		return 1;
+	int code = watch(k, clerk_fd, verdict_fd);
+	if (code == CLERK_SWEPT)
+		return 0;
+	/* The zone goes on without us: unwatched. */
+	if (!k->has_ended)
+		return 1;
+	/* It died before the time to start again had come: only sweep. */
+	if (code != CLERK_OVER)
+		k->restart = false;
+	ending_exec(k);
+	return 1;
+}
+
 int main(int argc, char **argv)
 {
 	static struct keeper k;
-	struct pollfd p[POLL_COUNT];
+	int verdict[2];
+	pid_t keeper = getpid();
 	if (argc != KEEPER_ARG_COUNT)
 		return 2; /* started by the host side only */
 	setup(&k, argv);
-	while (k.phase != KEEPER_ENDING) {
-		if (wait_for_something(&k, p) > 0)
-			serve(&k, p);
-		advance(&k);
+	if (pipe2(verdict, O_CLOEXEC) < 0)
+		return 1;
+	k.verdict_fd = verdict[0];
+	pid_t clerk = fork();
+	if (clerk < 0)
+		return 1;
+	if (clerk == 0) {
+		(void)close(verdict[1]);
+		be_clerk(&k, keeper);
 	}
-	ending_exec(&k);
-	return 1;
+	return be_keeper(&k, clerk, verdict[1]);
 }

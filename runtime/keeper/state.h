@@ -32,6 +32,17 @@ enum keeper_phase {
 	KEEPER_BACKOFF,	 /* it ended; it will be started again at `restart_at_ms` */
 	KEEPER_ENDING,	 /* it ended; `cella _ended` is next */
 };
+/* How the clerk ends. */
+enum {
+	CLERK_SWEPT = 0, /* somebody else has swept, or will: nothing is left to do */
+	CLERK_OVER = 3,	 /* it is time for `cella _ended` */
+};
+/* From the keeper to the clerk, once. */
+struct verdict {
+	struct keeper_exit exit;
+	bool restart;
+	int64_t restart_at_ms;
+};
 struct keeper {
 	const char *const *argv;
 	const char *name;
@@ -42,14 +53,14 @@ struct keeper {
 	struct client clients[CLIENTS_ROOM];
 	uint64_t serial;
 	int64_t accept_again_ms; /* 0: now */
-	int log_fd;
+	int log_fd, verdict_fd;
 	uint64_t log_max;
 	uint64_t restarts; /* automatic ones in a row before this run */
 	int64_t started_ms, restart_at_ms;
 	int backoff_fd; /* inotify: the run directory is being removed; -1 */
 	uint64_t oom_before;
 	struct keeper_exit exit;
-	bool restart, gave_up;
+	bool restart, gave_up, has_ended;
 };
 
 int64_t keeper_now_ms(void); /* CLOCK_BOOTTIME: suspended time counts as uptime */
@@ -79,6 +90,10 @@ struct client *clients_find(struct keeper *k, enum client_kind kind);
 /* Take what they have sent and nobody will answer: a socket that is closed with unread packets
  * makes its peer lose the exit record. */
 void clients_flush(struct keeper *k);
+
+/* confine.c */
+void confine_drop_capabilities(void);
+void confine_clerk(void);
 
 /* ending.c */
 uint64_t ending_oom_count(void);

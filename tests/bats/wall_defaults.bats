@@ -658,3 +658,81 @@ H25_case() {
 }
 @test "H25 cgroup: a namespace of its own, its part writable, limits above" { holds H25_case; }
 @test "H25 control: the host's cgroup namespace" { control S12 H25_case; }
+
+# Taken over, the process that reads what zones print can do nothing with it.
+H27_case() {
+	kinds_up
+	local z keeper clerk what want got
+	for z in $KINDS; do
+		keeper=$(jq .keeper.pid "$CELLA_RUN/zones/$z/state.json")
+		clerk=$(cat "/proc/$keeper/task/$keeper/children")
+		clerk=$(for p in $clerk; do [ "$(cat /proc/"$p"/comm)" = cella-keeper ] && echo "$p"; done)
+		[[ $clerk =~ ^[0-9]+$ ]] || { void "$z: no clerk: $clerk"; return 1; }
+		for p in $keeper $clerk; do
+			[ "$(awk '/^Cap(Inh|Prm|Eff|Amb)/ {print $2}' "/proc/$p/status" | sort -u)" = 0000000000000000 ] || breach "$z: $p has capabilities"
+		done
+		[ "$(awk '/^Seccomp:/ {print $2}' "/proc/$clerk/status")" = 2 ] || breach "$z: the clerk is not filtered"
+		[ "$(awk '/^NoNewPrivs:/ {print $2}' "/proc/$clerk/status")" = 1 ] || breach "$z: the clerk can gain privileges"
+		# the keeper itself has nothing that a zone or a client can write to
+		for got in /proc/"$keeper"/fd/*; do
+			got=$(readlink "$got")
+			case $got in
+			*/pts/* | *ptmx* | socket:*) breach "$z: the keeper has $got" ;;
+			esac
+		done
+		while read -r what; do
+			# shellcheck disable=SC2086
+			got=$("$CELLA_BUILD/tests/inject" "$clerk" $what)
+			[[ $got =~ ^(EPERM|EACCES)$ ]] || breach "$z: the clerk may $what: $got"
+		done <<-EOF
+			open /etc/passwd
+			open $CELLA_ROOT/zones/$z/zone.json
+			open $CELLA_LOG/$z.console
+			create $CELLA_ROOT/zones/$z/upper/x
+			create /tmp/cella-test-clerk
+			socket 1
+			socket 2
+			socket 16
+			exec /nosuchprogram
+			kill $keeper
+			kill 1
+		EOF
+		rm -f /tmp/cella-test-clerk
+		# and it does its work as before
+		state_is $z running
+	done
+	for z in sys bare; do
+		"$CELLA" exec $z -- sh -c 'echo from-the-zone >/dev/console'
+		eventually 5 grep -q from-the-zone "$CELLA_LOG/$z.console" || breach "$z: the console is not logged"
+	done
+	# calls in its program: a jump on a number each
+	rm -f "$STORE"/up.*
+}
+@test "H27 the keeper's clerk: no rights, no files but its log, no network, no program" { holds H27_case; }
+@test "H27 control: unconfined" { control H27 H27_case; }
+@test "H27 no more than 25 system calls are allowed to it" {
+	local n
+	n=$(grep -cE '^\s+ALLOW\([a-z0-9_]+\),' "$BATS_TEST_DIRNAME/../../runtime/keeper/confine.c")
+	[ "$n" -gt 10 ]
+	[ "$n" -le 25 ]
+}
+@test "H27 the clerk dies, or the keeper: the zone goes on, unwatched" {
+	local who keeper
+	for who in clerk keeper; do
+		rm -f "$STORE/up.sys"
+		kinds_up sys
+		keeper=$(jq .keeper.pid "$CELLA_RUN/zones/sys/state.json")
+		if [ $who = clerk ]; then
+			for p in $(cat "/proc/$keeper/task/$keeper/children"); do
+				[ "$(cat /proc/"$p"/comm)" != cella-keeper ] || kill -9 "$p"
+			done
+		else
+			kill -9 "$keeper"
+		fi
+		eventually 5 state_is sys unwatched
+		in_zone sys true
+		"$CELLA" stop -t 500ms sys
+		state_is sys stopped
+	done
+	rm -f "$STORE/up.sys"
+}
