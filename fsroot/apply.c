@@ -12,6 +12,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/sys.h"
@@ -23,6 +24,9 @@ enum {
 
 static int open_strict(int root_fd, const char *path, int flags)
 {
+	/* S06 is the zone's own /dev hiding the image's; behind it this stands as well. */
+	if (defence_is_off("S09") || defence_is_off("S06"))
+		return openat(root_fd, path + strspn(path, "/"), flags | O_CLOEXEC);
 	struct open_how how = {
 		.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS,
@@ -170,12 +174,17 @@ static int op_self(const struct mount_op *op, int target_fd, struct fault *f)
 	return attach_on(tree, target_fd, op, f);
 }
 
-static int op_mask(const struct mount_op *op, int mask_fd, int target_fd, struct fault *f)
+/* S05: what covers is ours, never something of the zone's /dev. */
+static int op_mask(
+	const struct apply_plan *plan, const struct mount_op *op, int target_fd, struct fault *f)
 {
 	struct stat st;
 	if (fstat(target_fd, &st) < 0)
 		return fault_set(f, op->target);
-	autofd int tree = tree_clone(mask_fd, S_ISDIR(st.st_mode) ? "dir" : "file", false);
+	const char *with = S_ISDIR(st.st_mode) ? "dir" : "file";
+	autofd int tree = defence_is_off("S05") && S_ISREG(st.st_mode)
+				  ? tree_clone(plan->fds[MOUNT_SLOT_ROOT], "dev/null", false)
+				  : tree_clone(plan->fds[op->slot], with, false);
 	if (tree < 0 || tree_set_attrs(tree, false, MOUNT_ATTR_RDONLY, 0) < 0)
 		return fault_set(f, op->target);
 	return attach_on(tree, target_fd, op, f);
@@ -231,7 +240,7 @@ static int apply_op(const struct apply_plan *plan, const struct mount_op *op, st
 	case MOUNT_OP_SELF:
 		return op_self(op, target, f);
 	case MOUNT_OP_MASK:
-		return op_mask(op, plan->fds[op->slot], target, f);
+		return op_mask(plan, op, target, f);
 	case MOUNT_OP_SET_ATTRS:
 		if (tree_set_attrs(
 			    target, op->flags & MOUNT_OP_RECURSIVE, op->attr_set, op->attr_clr) < 0)
@@ -263,6 +272,8 @@ int apply_mounts(const struct apply_plan *plan, struct fault *f)
 		const struct mount_op *op = &plan->ops[i];
 		if (op->kind == MOUNT_OP_ATTACH && op->slot == MOUNT_SLOT_ROOT)
 			continue; /* done */
+		if (op->slot == MOUNT_SLOT_DEV && defence_is_off("S06"))
+			continue;
 		if (apply_op(plan, op, f) < 0)
 			return -1;
 	}

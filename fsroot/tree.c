@@ -10,6 +10,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/defence.h"
 #include "base/fd.h"
 
 enum {
@@ -122,6 +123,8 @@ int tree_idmap(int tree_fd, int userns_fd, uint64_t attr_set, uint64_t attr_clr,
 		return 0;
 	int errnum = errno;
 	char name[24];
+	if (defence_is_off("S22"))
+		return 0;
 	if (errnum != EINVAL)
 		return err_sys(e, errnum, "cannot map ids of a mount");
 	/* The kernel has one errno for all of it; by far the most common cause is the file system.
@@ -179,6 +182,7 @@ const char *tree_fs_name(int fd, char out[24])
 		{0x58465342, "xfs"},
 		{BTRFS_SUPER_MAGIC, "btrfs"},
 		{TMPFS_MAGIC, "tmpfs"},
+		{RAMFS_MAGIC, "ramfs"},
 		{OVERLAYFS_SUPER_MAGIC, "overlay"},
 		{NFS_SUPER_MAGIC, "nfs"},
 		{FUSE_SUPER_MAGIC, "fuse"},

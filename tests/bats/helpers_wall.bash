@@ -59,10 +59,11 @@ racer_start() {
 	read -r word <&$RACER_OUT && [ "$word" = ready ]
 }
 racer_stop() {
-	local swaps
-	kill "$RACER_PID"
-	read -r swaps <&$RACER_OUT
+	local swaps=
+	kill "$RACER_PID" 2>/dev/null || true # it may be at its end already
+	read -r swaps <&$RACER_OUT || true
 	exec {RACER_OUT}<&-
-	echo "racer: $swaps changes"
+	echo "racer: ${swaps:=0} changes"
+	RACER_CHANGES=$((${RACER_CHANGES:-0} + swaps)) # of all racers of the case
 	[ "$swaps" -ge "${1:-1000}" ] || void "only $swaps changes in the window"
 }
