@@ -199,12 +199,27 @@ bool ending_is_swept(struct keeper *k)
 	return fstatat(KEEPER_FD_RUN_DIR, "state.json", &st, AT_SYMLINK_NOFOLLOW) < 0;
 }
 
-/* What the command would inherit of us: ignored signals. */
+/* What the command would inherit of us: ignored and blocked signals. */
 static void normal_signals(void)
 {
 	struct sigaction normal = {.sa_handler = SIG_DFL};
 	for (int sig = 1; sig < NSIG; sig++)
 		(void)sigaction(sig, &normal, NULL);
+	sigset_t none;
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* In a process of its own: this one must see how init ends. */
+void ending_ask_for_stop(struct keeper *k)
+{
+	const char *argv[] = {"cella", "stop", "--quiet", "--", k->name, NULL};
+	if (fork() != 0)
+		return; /* it is reaped with us; without it the manager's SIGKILL comes in the end
+			 */
+	normal_signals();
+	(void)execve(k->argv[KEEPER_ARG_CELLA], (char *const *)(uintptr_t)argv, environ);
+	_exit(1);
 }
 
 void ending_exec(struct keeper *k)

@@ -240,13 +240,39 @@ static void tell_verdict(const struct keeper *k, int fd)
 	(void)!write(fd, &v, sizeof v);
 }
 
+static volatile sig_atomic_t stop_asked;
+
+static void on_term(int sig)
+{
+	(void)sig;
+	stop_asked = 1;
+}
+
+/* SIGTERM is how a service manager asks: systemd sends it to all of a scope at once. What an
+ * orderly stop is `cella stop` knows. It interrupts the poll and nothing else. */
+static void hear_term(sigset_t *unblocked)
+{
+	struct sigaction act = {.sa_handler = on_term};
+	sigset_t term;
+	(void)sigemptyset(&term);
+	(void)sigaddset(&term, SIGTERM);
+	(void)sigprocmask(SIG_BLOCK, &term, unblocked);
+	(void)sigaction(SIGTERM, &act, NULL);
+}
+
 /* Wait for init and for the clerk; the clerk's exit code when it is gone, 1 if it died. */
 static int watch(struct keeper *k, int clerk_fd, int verdict_fd)
 {
 	struct pollfd p[2] = {{KEEPER_FD_INIT, POLLIN, 0}, {clerk_fd, POLLIN, 0}};
 	siginfo_t si = {0};
+	sigset_t unblocked;
+	hear_term(&unblocked);
 	while (!p[1].revents) {
-		if (poll(p, 2, -1) < 0)
+		int r = ppoll(p, 2, NULL, &unblocked);
+		if (stop_asked && !k->has_ended)
+			ending_ask_for_stop(k);
+		stop_asked = 0;
+		if (r < 0)
 			continue;
 		if (p[0].revents) {
 			ending_record(k);

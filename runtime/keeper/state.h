@@ -103,6 +103,8 @@ void ending_record(struct keeper *k);
 void ending_begin_backoff(struct keeper *k);
 bool ending_is_swept(struct keeper *k);
 /* Become `cella _ended`. Returns only if exec fails. */
+/* Have `cella stop` run for the zone. */
+void ending_ask_for_stop(struct keeper *k);
 void ending_exec(struct keeper *k);
 
 /* event.c: the "ended" line of events.jsonl. */

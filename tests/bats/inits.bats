@@ -135,3 +135,12 @@ ended() { jq -rs "map(select(.event == \"ended\"))[-1].$2" "$CELLA_ROOT/zones/$1
 	[ "$status" -eq 0 ]
 	state_is web running
 }
+
+@test "SIGTERM to the keeper is an orderly stop, whatever boot.restart says" {
+	"$CELLA" create web --set boot.restart=always
+	"$CELLA" start web
+	kill -TERM "$(jq .keeper.pid "$CELLA_RUN/zones/web/state.json")"
+	eventually 20 state_is web stopped
+	jq -se '[.[] | select(.event == "ended")] | last | .asked_by.verb == "stop" and .reason == "poweroff"' \
+		"$CELLA_ROOT/zones/web/events.jsonl"
+}

@@ -53,6 +53,15 @@ group() { echo "/sys/fs/cgroup/cella.slice/$(scope "$1")"; }
 	in_zone web true
 }
 
+@test "systemctl stop of the scope asks a system init in its own way" {
+	"$CELLA" create web
+	"$CELLA" start web
+	systemctl stop "$(scope web)"
+	eventually 10 state_is web stopped
+	jq -se '[.[] | select(.event == "ended")] | last | .asked_by.verb == "stop" and .reason != "killed"' "$CELLA_ROOT/zones/web/events.jsonl"
+	eventually 10 test ! -e "$(group web)"
+}
+
 @test "systemctl kill of everything: the next command finds it stopped" {
 	"$CELLA" create web
 	"$CELLA" start web
