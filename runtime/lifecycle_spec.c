@@ -54,16 +54,9 @@ static int put_name(json_t *doc, const char *name, const char *file, struct err 
 int lifecycle_parse(const char *name, const char *text, size_t len, const char *file,
 	json_t **ret_doc, struct err *e)
 {
-	json_t *doc = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
-	if (json_is_object(doc) && !json_object_get(doc, "name")) {
-		/* Complete only with the name, so it is read as a tree: no line numbers. */
-		*ret_doc = doc;
-		return put_name(doc, name, file, e);
-	}
-	json_decref(doc);
-	/* With everything spec_parse checks before it takes a document: size, depth, bytes. */
 	struct zone_spec *spec = NULL;
-	if (spec_parse(text, len, file, &spec, &doc, e) < 0)
+	json_t *doc = NULL;
+	if (spec_parse_as(name, text, len, file, &spec, &doc, e) < 0)
 		return -1;
 	spec_free(spec);
 	if (put_name(doc, name, file, e) < 0) {

@@ -72,16 +72,18 @@ const char *schema_nearest(const char *const *words, const char *word)
 {
 	const char *best = NULL;
 	unsigned best_changes = GUESS_MAX;
+	const char *end = NULL;
 	for (; *words; words++) {
-		if (is_end_of(word, *words))
-			return *words;
+		if (!end && is_end_of(word, *words))
+			end = *words;
 		unsigned changes = distance(word, *words);
 		if (changes < best_changes && is_near(word, changes)) {
 			best = *words;
 			best_changes = changes;
 		}
 	}
-	return best;
+	/* "Name" is "name" before it is the end of "hostname". */
+	return end && best_changes ? end : best;
 }
 
 /* The dotted path of a row with this key, or one change from it, below `fields` but not within

@@ -93,6 +93,12 @@ static int fail_syntax(const json_error_t *je, const char *file, struct err *e)
 int spec_parse(const char *text, size_t len, const char *file, struct zone_spec **ret,
 	json_t **ret_doc, struct err *e)
 {
+	return spec_parse_as(NULL, text, len, file, ret, ret_doc, e);
+}
+
+int spec_parse_as(const char *name, const char *text, size_t len, const char *file,
+	struct zone_spec **ret, json_t **ret_doc, struct err *e)
+{
 	struct err own;
 	json_error_t je;
 	if (!e) /* the place of an error is found by what it says */
@@ -104,6 +110,9 @@ int spec_parse(const char *text, size_t len, const char *file, struct zone_spec 
 	json_auto_t *doc = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &je);
 	if (!doc)
 		return fail_syntax(&je, file, e);
+	if (name && json_is_object(doc) && !json_object_get(doc, "name") &&
+		json_object_set_new(doc, "name", json_string(name)) < 0)
+		return err_nomem(e);
 	if (build(doc, ret, e) < 0) {
 		if (e->cls != ERR_USAGE)
 			return -1;

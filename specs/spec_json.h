@@ -25,6 +25,9 @@ enum {
  * version's defaults apply (json_decref). */
 int spec_parse(const char *text, size_t len, const char *file, struct zone_spec **ret,
 	json_t **ret_doc, struct err *e);
+/* The same; a document that does not say its name gets this one. */
+int spec_parse_as(const char *name, const char *text, size_t len, const char *file,
+	struct zone_spec **ret, json_t **ret_doc, struct err *e);
 /* The same from a document in memory. */
 int spec_from_json(const json_t *doc, const char *file, struct zone_spec **ret, struct err *e);
 /* NULL is fine. */
