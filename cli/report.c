@@ -36,8 +36,11 @@ static const char *split_zone(struct strbuf *s, const char *zone, const char *ms
 		return at;
 	}
 	named[strlen(named) - 2] = '\0';
-	if (!strstr(msg, named))
-		str_addf(s, "zone %s: ", named);
+	if (!strstr(msg, named)) {
+		/* It may be no name at all but what somebody typed. */
+		char shown[400];
+		str_addf(s, "zone '%s': ", str_escape(shown, sizeof shown, zone));
+	}
 	return msg;
 }
 

@@ -53,6 +53,7 @@ TEST(text)
 		{"web", "spec", "/name", "f.json:1:2: /name: bad", ERR_USAGE,
 			"zone 'web': f.json:1:2: /name: bad"},
 		{NULL, NULL, NULL, "a\033[2Jb", ERR_FAILED, "a\\x1b[2Jb"},
+		{"a\033[2Jb", NULL, NULL, "no", ERR_FAILED, "zone 'a\\x1b[2Jb': no"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct err e = failure(rows[i].cls, rows[i].step, rows[i].object, rows[i].msg);
