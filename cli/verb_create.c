@@ -2,6 +2,7 @@
 #include "cli/bulk.h"
 #include "cli/report.h"
 #include "runtime/lifecycle.h"
+#include "specs/name.h"
 
 struct create_values {
 	const char *from, *spec, *description;
@@ -62,6 +63,10 @@ static int create_one(struct cli *c, const char *name, json_t *result, struct er
 
 static int run(struct cli *c)
 {
+	struct err e = {0};
+	/* A new name is no pattern for those there are. */
+	if (name_check("zone", c->words.operands[0], &e) < 0)
+		return report_usage(c, &e);
 	return bulk_run(c, create_one);
 }
 
