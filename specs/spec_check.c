@@ -48,6 +48,14 @@ static bool has_option(const struct spec_mount *m, const char *option)
 	return false;
 }
 
+static size_t has_options(const struct spec_mount *m, const char *prefix)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < m->options.n; i++)
+		n += str_starts(m->options.items[i], prefix);
+	return n;
+}
+
 static int check_mount(const struct zone_spec *s, size_t i, struct err *e)
 {
 	static const char *const against[][2] = {
@@ -64,6 +72,10 @@ static int check_mount(const struct zone_spec *s, size_t i, struct err *e)
 			return spec_read_fail(e, at("mounts", i, "options").s,
 				"\"%s\" and \"%s\" contradict each other", against[j][0],
 				against[j][1]);
+	if (has_options(m, "size=") > 1 || has_options(m, "mode=") > 1)
+		return spec_read_fail(e, at("mounts", i, "options").s,
+			"\"%s\" is given more than once",
+			has_options(m, "size=") > 1 ? "size" : "mode");
 	for (size_t j = 0; j < m->options.n; j++)
 		if (bind ? str_starts(m->options.items[j], "size=") ||
 					str_starts(m->options.items[j], "mode=")

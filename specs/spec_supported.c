@@ -3,7 +3,10 @@
 #include "specs/spec_value.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 /* Where the walk is, as one would write it: "network.interfaces.0.kind". */
 struct path {
@@ -85,6 +88,24 @@ static int check_arch(const struct zone_spec *s, struct err *e)
 	return err_at(e, "spec", "/arch");
 }
 
+/* Of the processors that the host has, one may be offline; one that it cannot have is a mistake. */
+static int check_cpus(const struct zone_spec *s, struct err *e)
+{
+	long n = sysconf(_SC_NPROCESSORS_CONF);
+	for (const char *p = s->resources.cpu_cpus; n > 0 && *p; p += strspn(p, "-,")) {
+		char *end;
+		unsigned long cpu = strtoul(p, &end, 10);
+		if (cpu >= (unsigned long)n) {
+			err_set(e, ERR_HOST,
+				"resources.cpu.cpus: this host has no processor %lu, only 0 to %ld",
+				cpu, n - 1);
+			return err_at(e, "spec", "/resources/cpu/cpus");
+		}
+		p = end;
+	}
+	return 0;
+}
+
 int spec_check_supported(const struct zone_spec *s, struct err *e)
 {
 	static const struct path root = {""};
@@ -101,5 +122,5 @@ int spec_check_supported(const struct zone_spec *s, struct err *e)
 	}
 	if (s->security.seccomp[0] == '/')
 		return refuse(e, "security.seccomp", "PATH");
-	return check_arch(s, e);
+	return check_arch(s, e) < 0 ? -1 : check_cpus(s, e);
 }
