@@ -168,7 +168,7 @@ __attribute__((noreturn)) static void become_command(struct enter_side *s)
 		fail(s, STEP_STDIO, &f);
 	}
 	if (enter_directory(s, &f) < 0)
-		fail(s, STEP_EXEC, &f);
+		fail(s, STEP_CWD, &f);
 	if (process_cloexec_from(3, &f) < 0 || prctl(PR_SET_PDEATHSIG, 0) < 0)
 		fail(s, STEP_EXEC, &f);
 	exec_command(s, &f);

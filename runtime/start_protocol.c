@@ -86,6 +86,7 @@ const char *start_step_name(uint32_t step)
 		[STEP_RLIMITS] = "rlimits",
 		[STEP_PRIVILEGES] = "privileges",
 		[STEP_SECCOMP] = "seccomp",
+		[STEP_CWD] = "workdir",
 		[STEP_EXEC] = "exec",
 		[STEP_ENTER] = "enter",
 		[STEP_FORK] = "fork",

@@ -83,9 +83,8 @@ teardown() { [ "$(pgrep -c -f "$CELLA exec" || true)" = 0 ]; }
 @test "working directory" {
 	run "$CELLA" exec -w /etc web -- pwd
 	[ "$output" = /etc ]
-	cella exec -w /nosuch web -- pwd
-	[ "$status" -ne 0 ]
-	error_has /nosuch
+	cella_is 125 exec -w /nosuch web -- pwd
+	error_has "step workdir" /nosuch
 	cella_is 125 exec -w relative web -- pwd
 }
 
