@@ -37,7 +37,8 @@ static int refused(const struct cg *c, const struct cg_setting *s, int errnum, s
 	} else {
 		err_sys(e, errnum, "%s: cannot write '%s' to '%s'", s->field, s->value, s->file);
 	}
-	if (errnum == EOPNOTSUPP)
+	/* It has passed every check of ours: this kernel, here and now, does not do it. */
+	if (errnum == EOPNOTSUPP || errnum == EBUSY || errnum == EINVAL || errnum == ERANGE)
 		err_class_set(e, ERR_HOST);
 	if (errnum == EBUSY && s->kind == CG_VALUE_BYTES)
 		err_hint(e, "the zone uses more than that and the kernel could not take it back");
