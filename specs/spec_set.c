@@ -218,6 +218,10 @@ static char *split(const char *assignment, struct change *c)
 		}
 		n--;
 	}
+	if (!n) {
+		fail_path(c, "says no PATH; expected PATH=VALUE, or PATH- to unset");
+		return NULL;
+	}
 	char *path = strndup(assignment, n);
 	if (!path) {
 		err_nomem(c->e);

@@ -89,9 +89,9 @@ TEST(refusals)
 {
 	static const struct specs_case t[] = {
 		{"", "expected PATH=VALUE"},
-		{"=", "unknown key \"\""},
-		{"=x", "unknown key \"\""},
-		{"-", "unknown key \"\""},
+		{"=", "= says no PATH"},
+		{"=x", "=x says no PATH"},
+		{"-", "- says no PATH"},
 		{"resources", "expected PATH=VALUE"},
 		{"resources.memory.max", "resources.memory.max is no change; expected PATH=VALUE"},
 		{"resources.memroy.max=1G", "unknown key \"memroy\"; did you mean \"memory\"?"},
