@@ -91,7 +91,10 @@ int editor_run(const struct editor *ed, struct err *e)
 /* By name again: most editors write a new file and rename it. */
 int editor_read(const struct editor *ed, char **ret, size_t *ret_len, struct err *e)
 {
-	return path_read_file(AT_FDCWD, ed->path, TEXT_MAX, ret, ret_len, e);
+	if (path_read_file(AT_FDCWD, ed->path, TEXT_MAX, ret, ret_len, e) == 0)
+		return 0;
+	/* An editor that removed it is not a zone that is not there. */
+	return err_class_set(e, ERR_FAILED);
 }
 
 void editor_done(struct editor *ed)
