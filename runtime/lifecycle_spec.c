@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "runtime/host_facts.h"
 #include "runtime/plan.h"
+#include "specs/name.h"
 #include "specs/spec_check.h"
 #include "specs/spec_json.h"
 
@@ -32,6 +33,18 @@ static int try_plan(const struct store *s, const char *name, struct zone_spec *s
 		return -1;
 	plan_done(&plan);
 	return 0;
+}
+
+/* What is written must be read again, also when a rename has made it a little longer. */
+static int check_size(const json_t *doc, struct err *e)
+{
+	autofree char *text = spec_text(doc, e);
+	if (!text)
+		return -1;
+	if (strlen(text) + NAME_MAX_LEN <= SPEC_JSON_MAX)
+		return 0;
+	return err_set(e, ERR_USAGE, "the spec would have %zu bytes, at most %d can be kept",
+		strlen(text), SPEC_JSON_MAX - NAME_MAX_LEN);
 }
 
 /* "name" must be absent or this zone's. */
@@ -81,6 +94,8 @@ int lifecycle_make_spec(const struct store *s, const char *name, const json_t *d
 		r = put_name(copy, name, "set", e);
 	if (r == 0)
 		r = spec_from_json(copy, file, &spec, e);
+	if (r == 0)
+		r = check_size(copy, e);
 	if (r == 0)
 		r = spec_check_supported(spec, e);
 	if (r == 0)
