@@ -155,6 +155,18 @@ int path_open_private_dir_at(int dir_fd, const char *name, struct err *e)
 	return fd_steal(&fd);
 }
 
+/* Who may write there could put another directory of ours in place of the one that is meant. */
+static int check_parent(const char *path, struct err *e)
+{
+	struct stat st;
+	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode) || !(st.st_mode & S_IWOTH) ||
+		(st.st_mode & S_ISVTX))
+		return 0; /* what else is wrong with it, opening says */
+	err_set(e, ERR_HOST, "directory '%s' has mode %04o: everybody may rename what is in it",
+		path, st.st_mode & 07777);
+	return err_hint(e, "chmod o-w '%s'", path);
+}
+
 int path_open_private_dir(const char *abs_path, struct err *e)
 {
 	if (abs_path[0] != '/' || !abs_path[1] || strlen(abs_path) >= 3800)
@@ -169,11 +181,17 @@ int path_open_private_dir(const char *abs_path, struct err *e)
 		*p = '\0';
 		/* Parents are ordinary system directories (/var/lib): world-readable. */
 		int made = mkdir(path, 0755);
-		if (made < 0 && errno != EEXIST && errno != EROFS && errno != EACCES)
-			return err_sys(e, errno, "make directory '%s'", path);
+		if (made < 0 && errno != EEXIST && errno != EROFS && errno != EACCES) {
+			err_sys(e, errno, "make directory '%s'", path);
+			return errno == EPERM ? -1 : err_class_set(e, ERR_HOST);
+		}
+		if (check_parent(path, e) < 0)
+			return -1;
 		*p = '/';
 	}
-	return path_open_private_dir_at(AT_FDCWD, path, e);
+	int fd = path_open_private_dir_at(AT_FDCWD, path, e);
+	/* Whatever the reason: there is no store to be had here. */
+	return fd < 0 && e && e->cls == ERR_FAILED ? err_class_set(e, ERR_HOST) : fd;
 }
 
 int path_read_file(

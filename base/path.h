@@ -20,7 +20,8 @@ int path_open_beneath(int dir_fd, const char *path, int flags, mode_t mode);
 int path_mkdirs_in(int root_fd, const char *path, mode_t mode);
 
 /* An absolute directory of ours: made (with parents) if missing, mode 0700 whatever the umask,
- * owned by us; a looser or foreign-owned one, or a symbolic link, is refused (ERR_HOST, R9).
+ * owned by us; a looser or foreign-owned one, a symbolic link, or one below a directory in which
+ * everybody may rename things, is refused (ERR_HOST, R9).
  * O_PATH-less directory fd, or -1 + *e. */
 int path_open_private_dir(const char *abs_path, struct err *e);
 /* The same for one name beneath a directory of ours. */

@@ -59,6 +59,14 @@ TEST(private_directories)
 	CHECK(fchmod(fd, 0755) == 0);
 	CHECK(path_open_private_dir(path, &e) < 0 && e.cls == ERR_HOST && strstr(e.msg, "0755"));
 	CHECK(path_open_private_dir("relative", &e) < 0 && e.cls == ERR_HOST);
+	snprintf(path, sizeof path, "%s/a", dir);
+	CHECK(chmod(path, 0777) == 0);
+	snprintf(path, sizeof path, "%s/a/b/d", dir);
+	CHECK(path_open_private_dir(path, &e) < 0 && e.cls == ERR_HOST && strstr(e.msg, "0777"));
+	CHECK(faccessat(top, "a/b/d", F_OK, 0) < 0);
+	CHECK(fchmodat(top, "a", 01777, 0) == 0);
+	autofd int sticky = path_open_private_dir(path, &e);
+	CHECK(sticky >= 0);
 	CHECK(symlinkat("a", top, "al") == 0);
 	CHECK(path_open_private_dir_at(top, "al", &e) < 0);
 	CHECK(path_open_private_dir_at(top, "f", &e) < 0 && strstr(e.msg, "not a directory"));
