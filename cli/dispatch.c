@@ -122,6 +122,15 @@ int verb_unknown(const char *const *words, size_t n, struct err *e)
 
 const struct store *cli_store(struct cli *c, struct err *e)
 {
+	const struct {
+		const char *option, *given;
+	} dirs[] = {{"--root", c->paths.root}, {"--run", c->paths.run}, {"--log", c->paths.log}};
+	/* A variable that is not set must not lead to the host's own store. */
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
+		if (dirs[i].given && !*dirs[i].given) {
+			err_set(e, ERR_USAGE, "option '%s' is empty", dirs[i].option);
+			return NULL;
+		}
 	if (!c->store_is_open) {
 		if (store_open(&c->paths, &c->store, e) < 0)
 			return NULL;
