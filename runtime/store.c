@@ -78,6 +78,9 @@ static int config_key(struct host_config *c, const char *key, json_t *v, struct 
 
 static int config_load(const char *path, struct host_config *c, struct err *e)
 {
+	if (path[0] != '/')
+		return err_set(
+			e, ERR_HOST, "configuration '%.100s': an absolute path is needed", path);
 	*c = (struct host_config){
 		.id_pool_base = DEFAULT_POOL_BASE,
 		.id_pool_count = DEFAULT_POOL_COUNT,
@@ -88,17 +91,19 @@ static int config_load(const char *path, struct host_config *c, struct err *e)
 	autofree char *text = NULL;
 	size_t len = 0;
 	if (path_read_file(AT_FDCWD, path, CONFIG_MAX, &text, &len, e) < 0) {
-		if (e->cls != ERR_NOT_FOUND)
-			return -1;
+		if (e->cls != ERR_NOT_FOUND) /* no file, or far too large: what was given is bad */
+			return e->sys_errno ? -1 : err_class_set(e, ERR_USAGE);
 		err_clear(e);
 		return 0;
 	}
 	json_error_t je;
 	json_t *doc = json_loadb(text, len, JSON_REJECT_DUPLICATES, &je);
+	if (!doc)
+		return err_set(e, ERR_USAGE, "%s:%d:%d: %s", path, je.line,
+			je.column > 0 ? je.column : 1, je.text);
 	if (!json_is_object(doc)) {
 		json_decref(doc);
-		return err_set(e, ERR_USAGE, "%s:%d:%d: %s", path, je.line, je.column,
-			doc ? "expected an object" : je.text);
+		return err_set(e, ERR_USAGE, "%s:1:1: expected an object", path);
 	}
 	int r = 0;
 	const char *key;
@@ -112,7 +117,8 @@ static int config_load(const char *path, struct host_config *c, struct err *e)
 	}
 	json_decref(doc);
 	if (r == 0 && (uint64_t)c->id_pool_base + (uint64_t)c->id_pool_count * 65536 > UINT32_MAX)
-		return err_set(e, ERR_USAGE, "%s: the id pool ends above 2^32", path);
+		return err_set(
+			e, ERR_USAGE, "%s: /id_pool_count: the id pool ends above 2^32", path);
 	return r;
 }
 
