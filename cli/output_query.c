@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+	REGEX_MAX = 1000
+};
+
 const char *const output_format_words[] = {"table", "json", "jsonl", "csv", NULL};
 
 const json_t *output_value(const json_t *row, const char *path)
@@ -186,6 +190,10 @@ static int split_values(const char *text, struct output_filter *f, struct err *e
 static int compile(const char *text, struct output_filter *f, struct err *e)
 {
 	char why[160], shown[120];
+	/* The C library goes one call deeper with each bracket, down to the end of the stack. */
+	if (strlen(text) > REGEX_MAX)
+		return err_set(e, ERR_USAGE, "'%s' is too long for a regular expression: %d bytes",
+			str_escape(shown, sizeof shown, text), REGEX_MAX);
 	int r = regcomp(&f->regex, text, REG_EXTENDED | REG_NOSUB);
 	if (r == 0) {
 		f->is_regex = true;
