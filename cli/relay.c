@@ -21,6 +21,7 @@ struct flow {
 	int *close_to;	   /* the same when there is nothing more to write, or NULL */
 	bool is_pty_input; /* at the end: send the end-of-file character */
 	bool is_end_sent;
+	int lost; /* errno of a write that failed for another reason than a reader who left */
 	unsigned char last; /* last byte that was read */
 	unsigned char buf[PIPE_BUF];
 	size_t at, len;
@@ -104,6 +105,7 @@ static void flow_write(struct flow *f)
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
 	if (n < 0) {
+		f->lost = errno == EPIPE || errno == EIO ? 0 : errno;
 		stop_writing(f);
 		return;
 	}
@@ -238,5 +240,8 @@ int relay_run(struct relay *r, struct err *e)
 	}
 	terminal_restore();
 	terminal_signals_end(&l->signals);
+	for (int i = 1; result == 0 && i < FLOWS; i++)
+		if (l->flows[i].lost)
+			result = err_sys(e, l->flows[i].lost, "write what the command printed");
 	return result;
 }
