@@ -11,9 +11,13 @@ static int run(struct cli *c)
 		return 0;
 	}
 	const struct verb *v = verb_find(words, c->words.n_operands, &used);
-	if (v) {
+	if (v && used == c->words.n_operands) {
 		help_print_verb(v, stdout);
 		return 0;
+	}
+	if (v) {
+		err_set(&e, ERR_USAGE, "help: one verb at a time");
+		return report_usage(c, &e);
 	}
 	verb_unknown(words, c->words.n_operands, &e);
 	return report_usage(c, &e);
