@@ -14,6 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U /* linux/memfd.h, since 6.3 */
+#endif
 #define MEMFD_NAME "cella-sealed"
 enum {
 	CMDLINE_MAX = 4 << 20
@@ -41,10 +44,19 @@ const char *self_path(void)
 	return told ? told : own_exe();
 }
 
+/* sysctl vm.memfd_noexec=2 wants it said that the file is to be executed; kernels before 6.3 do not
+ * know the word. */
+static int make_memfd(void)
+{
+	const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	int fd = memfd_create(MEMFD_NAME, flags | MFD_EXEC);
+	return fd < 0 && errno == EINVAL ? memfd_create(MEMFD_NAME, flags) : fd;
+}
+
 int self_copy_sealed(int program_fd, const char *name, struct err *e)
 {
 	autofd int from = open(fd_path(program_fd).s, O_RDONLY | O_CLOEXEC);
-	autofd int to = memfd_create(MEMFD_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	autofd int to = make_memfd();
 	struct stat st;
 	if (from < 0 || to < 0 || fstat(from, &st) < 0)
 		return err_sys(e, errno, "make a sealed copy of %s", name);

@@ -190,7 +190,7 @@ static int make_socket(struct start *s, struct err *e)
 	return 0;
 }
 
-/* cella-init [--exec] --report-fd N -- COMMAND */
+/* cella-init [--exec | --stay] --report-fd N -- COMMAND */
 static int init_arguments(struct start *s, struct err *e)
 {
 	size_t n = 0;
@@ -200,11 +200,13 @@ static int init_arguments(struct start *s, struct err *e)
 	if (!argv)
 		return err_nomem(e);
 	(void)snprintf(s->side.report_fd, sizeof s->side.report_fd, "%d", s->side.sock);
-	static char name[] = "cella-init", become[] = "--exec", option[] = "--report-fd",
-		    end[] = "--";
+	static char name[] = "cella-init", become[] = "--exec", stay[] = "--stay",
+		    option[] = "--report-fd", end[] = "--";
 	*at++ = name;
 	if (s->plan.system)
 		*at++ = become;
+	else if (s->options->stdio == START_CONSOLE)
+		*at++ = stay;
 	*at++ = option;
 	*at++ = s->side.report_fd;
 	*at++ = end;

@@ -3,8 +3,9 @@
  * it). Static, since the zone's root may have no libraries; executed from a descriptor of the
  * host's.
  *
- *     cella-init [--exec] --report-fd N -- COMMAND [ARGUMENT...]
+ *     cella-init [--exec | --stay] --report-fd N -- COMMAND [ARGUMENT...]
  *
+ * With --stay the terminal is one that a keeper holds: should that die, the command goes on.
  * With --exec it becomes the command at once: the last step of a start with the host's ids, where a
  * zone's program that is a script for /proc/self/exe (CVE-2019-5736) is to find this program's
  * sealed copy and not the runtime itself.
@@ -100,16 +101,32 @@ __attribute__((noreturn)) static void become(char **argv, int report_fd)
 	_exit(code);
 }
 
-static pid_t start(char **argv, int report_fd, const sigset_t *old)
+/* The terminal, if that is what it has, is the command's. A hangup is told to the leader of the
+ * session: with `stay` that is us, and the command is only its foreground job. Signals are blocked,
+ * so that taking the foreground does not stop us. */
+static void take_terminal(bool stay)
 {
+	if (!stay)
+		(void)setsid();
+	else
+		(void)setpgid(0, 0);
+	if (!isatty(0))
+		return;
+	if (stay)
+		(void)tcsetpgrp(0, getpid());
+	else
+		(void)ioctl(0, TIOCSCTTY, 0);
+}
+
+static pid_t start(char **argv, int report_fd, bool stay, const sigset_t *old)
+{
+	if (stay && isatty(0))
+		(void)ioctl(0, TIOCSCTTY, 0);
 	pid_t pid = fork();
 	if (pid != 0)
 		return pid;
+	take_terminal(stay);
 	(void)sigprocmask(SIG_SETMASK, old, NULL);
-	/* The command leads a session of its own; a terminal, if that is what it has, is its. */
-	(void)setsid();
-	if (isatty(0))
-		(void)ioctl(0, TIOCSCTTY, 0);
 	become(argv, report_fd);
 }
 
@@ -129,7 +146,7 @@ static bool reap(pid_t command, int *status)
 	}
 }
 
-static int watch(pid_t command, const sigset_t *all)
+static int watch(pid_t command, bool stay, const sigset_t *all)
 {
 	int status = 0;
 	for (;;) {
@@ -140,6 +157,9 @@ static int watch(pid_t command, const sigset_t *all)
 				continue;
 			return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 		}
+		/* The keeper is gone, which is no reason to end. */
+		if (stay && sig == SIGHUP && si.si_code == SI_KERNEL)
+			continue;
 		/* Stopping the command is for who has its terminal; the rest is for it. */
 		if (sig > 0 && sig != SIGTTIN && sig != SIGTTOU && sig != SIGTSTP)
 			(void)kill(command, sig);
@@ -163,7 +183,8 @@ int main(int argc, char **argv)
 	/* The command may share our ids: the channel is not for it to reach. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	bool exec_only = argc > 1 && !strcmp(argv[1], "--exec");
-	at += exec_only;
+	bool stay = argc > 1 && !strcmp(argv[1], "--stay");
+	at += exec_only || stay;
 	if (argc > at + 1 && !strcmp(argv[at], "--report-fd")) {
 		report_fd = parse_fd(argv[at + 1]);
 		at += 2;
@@ -179,7 +200,7 @@ int main(int argc, char **argv)
 	sigset_t all, old;
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, &old);
-	pid_t command = start(argv + at, report_fd, &old);
+	pid_t command = start(argv + at, report_fd, stay, &old);
 	if (command < 0) {
 		report(report_fd, STEP_FORK, argv[at], FAULT_HINT_NONE);
 		return 125;
@@ -189,5 +210,5 @@ int main(int argc, char **argv)
 	/* The streams are the command's: a pipe must close when it closes it. */
 	for (int fd = 0; fd < 3; fd++)
 		(void)close(fd);
-	return watch(command, &all);
+	return watch(command, stay, &all);
 }

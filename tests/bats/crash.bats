@@ -139,6 +139,21 @@ stopped_web() { "$CELLA" kill web >/dev/null 2>&1 || "$CELLA" repair web; }
 	state_is web stopped
 }
 
+@test "F10 the same for an app zone, whose command has a terminal" {
+	"$CELLA" create app --set 'init.args=["/bin/sh","-c","while :; do echo tick; sleep 0.1; done"]'
+	"$CELLA" start app
+	local init
+	init=$(zone_pid app)
+	kill -9 "$(jq .keeper.pid "$CELLA_RUN/zones/app/state.json")"
+	eventually 5 state_is app unwatched
+	[ "$(zone_pid app)" = "$init" ]
+	in_zone app true
+	cella_is 0 repair app
+	state_is app running
+	cella_is 0 stop app
+	state_is app stopped
+}
+
 @test "F13 a damaged state file: the processes are found by their group" {
 	fresh_web
 	"$CELLA" start web
