@@ -118,7 +118,8 @@ static void exec_keeper(const struct store *s, struct handover *h)
 		env[n++] = conf;
 	if (off)
 		env[n++] = off;
-	(void)execve(path, (char *const *)(uintptr_t)h->argv, env);
+	(void)execve(
+		path, (char *const *)(uintptr_t)h->argv, defence_is_off("S34") ? environ : env);
 }
 
 void keeper_become(struct start *s)

@@ -1,4 +1,5 @@
 #include "runtime/user.h"
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -18,7 +19,10 @@ enum {
 /* The whole file, or "" when there is none. */
 static char *read_database(int root_fd, const char *path, struct err *e)
 {
-	autofd int fd = path_open_type_in(root_fd, path, O_RDONLY, S_IFREG);
+	autofd int fd = defence_is_off("S15") ? path_open_in(root_fd, path, O_RDONLY, 0)
+			: defence_is_off("S15b")
+				? openat(root_fd, path, O_RDONLY | O_CLOEXEC)
+				: path_open_type_in(root_fd, path, O_RDONLY, S_IFREG);
 	struct stat st;
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return strdup("");
@@ -57,7 +61,7 @@ static int next_line(char **at, char *field[FIELDS_MAX])
 
 static bool is_number(const char *s)
 {
-	return *s && strspn(s, "0123456789") == strlen(s);
+	return *s && !defence_is_off("S14") && strspn(s, "0123456789") == strlen(s);
 }
 
 static int parse_id(const char *s, uint32_t n_ids, uint32_t *ret, struct err *e)
