@@ -6,6 +6,7 @@
  * other. */
 #include "isolation/privileges/filter.h"
 
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "isolation/privileges/filter_table.h"
@@ -116,6 +117,8 @@ static unsigned emit_if_call(struct prefix *p, uint32_t nr)
 /* Typing into the caller's terminal (S24), and the same by way of the virtual console. */
 static void emit_ioctl(struct prefix *p, uint32_t nr)
 {
+	if (defence_is_off("S24"))
+		return;
 	unsigned call = emit_if_call(p, nr);
 	emit_load_arg(p, 1);
 	emit_refuse_if(p, TIOCSTI, EPERM);

@@ -1,6 +1,7 @@
 /* The keeper's clients: at most KEEPER_CLIENTS, each served without ever waiting for it. Who does
  * not read his console loses output, and his place when somebody else needs it (S41). */
 #include "runtime/keeper/state.h"
+#include "base/defence.h"
 
 #include <errno.h>
 #include <string.h>
@@ -23,7 +24,8 @@ static void drop(struct client *c)
 
 static int send_packet(const struct client *c, const void *bytes, size_t n)
 {
-	return send(c->fd, bytes, n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -1 : 0;
+	int flags = defence_is_off("S41") ? 0 : MSG_DONTWAIT;
+	return send(c->fd, bytes, n, flags | MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 
 struct client *clients_find(struct keeper *k, enum client_kind kind)
@@ -45,6 +47,8 @@ static struct client *find_place(struct keeper *k)
 		if (c->kind == CLIENT_IDLE && (!oldest || c->since < oldest->since))
 			oldest = c;
 	}
+	if (defence_is_off("S41b"))
+		return NULL;
 	if (oldest)
 		drop(oldest);
 	return oldest;
@@ -55,7 +59,8 @@ struct client *clients_accept(struct keeper *k)
 	struct ucred who;
 	socklen_t len = sizeof who;
 	struct client new = {.kind = CLIENT_IDLE, .since = k->serial++};
-	new.fd = accept4(KEEPER_FD_LISTEN, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int flags = defence_is_off("S41") ? 0 : SOCK_NONBLOCK;
+	new.fd = accept4(KEEPER_FD_LISTEN, NULL, NULL, flags | SOCK_CLOEXEC);
 	if (new.fd < 0) {
 		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
 			k->accept_again_ms = keeper_now_ms() + ACCEPT_PAUSE_MS;
