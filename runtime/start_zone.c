@@ -40,6 +40,7 @@ static int set_hostname(struct side *s, struct fault *f);
 static int wait_at_gate(struct side *s, struct fault *f);
 static int set_stdio(struct side *s, struct fault *f);
 static int drop_privileges(struct side *s, struct fault *f);
+static int enter_directory(struct side *s, struct fault *f);
 static int exec_init(struct side *s, struct fault *f);
 
 void start_zone(struct zone_side *z)
@@ -59,6 +60,7 @@ void start_zone(struct zone_side *z)
 		{STEP_GATE, wait_at_gate},
 		{STEP_STDIO, set_stdio},
 		{STEP_PRIVILEGES, drop_privileges},
+		{STEP_CWD, enter_directory},
 		{STEP_EXEC, exec_init},
 	};
 	struct side s = {.z = z};
@@ -320,22 +322,31 @@ static int close_descriptors(struct side *s, struct fault *f)
 	return defence_is_off("S04") ? 0 : process_close_fds(keep, n, f);
 }
 
+/* S04: last of all, and it must be a place inside the root. A step of its own, as what goes wrong
+ * in the next one is about the command: `cella run` says 126 or 127 then. */
+static int enter_directory(struct side *s, struct fault *f)
+{
+	const char *to = s->z->plan->cwd;
+	char cwd[4096];
+	if (close_descriptors(s, f) < 0)
+		return -1;
+	if (chdir(to) < 0)
+		return fault_set(f, to);
+	if (defence_is_off("S04"))
+		return 0;
+	if (!getcwd(cwd, sizeof cwd))
+		return fault_set(f, to);
+	if (cwd[0] != '/') {
+		errno = EXDEV;
+		return fault_set(f, to);
+	}
+	return 0;
+}
+
 static int exec_init(struct side *s, struct fault *f)
 {
 	const struct plan *p = s->z->plan;
 	char *const *env = defence_is_off("S34") ? environ : p->env;
-	char cwd[4096];
-	if (close_descriptors(s, f) < 0)
-		return -1;
-	/* S04: last of all, and it must be a place inside the root. */
-	if (chdir(p->cwd) < 0)
-		return fault_set(f, p->cwd);
-	if (!defence_is_off("S04") && !getcwd(cwd, sizeof cwd))
-		return fault_set(f, p->cwd);
-	if (!defence_is_off("S04") && cwd[0] != '/') {
-		errno = EXDEV;
-		return fault_set(f, p->cwd);
-	}
 	if (process_cloexec_from(3, f) < 0)
 		return -1;
 	for (size_t i = 0; i < p->n_preserve_fds; i++)

@@ -58,6 +58,8 @@ teardown() { [ "$(pgrep -c -f "$CELLA exec" || true)" = 0 ]; }
 	cella_is 125 exec -w /nosuch web -- pwd
 	error_has "step workdir" /nosuch
 	cella_is 125 exec -w relative web -- pwd
+	cella_is 125 run --set network.mode=none -w /nosuch -- true
+	error_has "step workdir" /nosuch
 }
 
 @test "a signal to the command line reaches the command" {
