@@ -6,6 +6,7 @@
 #include "base/defence.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "isolation/privileges/paths.h"
 #include "netns/addr.h"
 #include "netns/resolv.h"
 #include "specs/name.h"
@@ -49,6 +50,7 @@ void plan_done(struct plan *p)
 	mount_plan_done(&p->mounts);
 	volumes_plan_done(p);
 	free(p->cgroup_v1);
+	paths_free(p->masked);
 	*p = (struct plan){0};
 }
 

@@ -58,6 +58,7 @@ struct plan {
 	size_t n_mount_volumes;
 	struct mount_cgroup_v1 *cgroup_v1; /* pure v1: what is mounted beneath /sys/fs/cgroup */
 	size_t n_cgroup_v1;
+	char **masked; /* isolation/privileges/paths.h */
 
 	/* processes */
 	char **argv, **env; /* NULL-terminated */

@@ -40,6 +40,8 @@ int plan_mounts(const struct cg_host *host, struct plan *p, struct err *e)
 	const char *const *writable = paths_writable;
 	if (p->ns.of[NS_NET].mode == NS_HOST)
 		writable += PATHS_WRITABLE_NET;
+	if (!(p->masked = paths_masked_here("/sys/devices/system/cpu", e)))
+		return -1;
 	struct mount_plan_input in = {
 		.is_system = p->system,
 		.has_userns = p->has_userns,
@@ -54,8 +56,8 @@ int plan_mounts(const struct cg_host *host, struct plan *p, struct err *e)
 		.n_v1 = p->n_cgroup_v1,
 		.volumes = p->mount_volumes,
 		.n_volumes = p->n_mount_volumes,
-		.masked = paths_masked,
-		.n_masked = count(paths_masked),
+		.masked = (const char *const *)p->masked,
+		.n_masked = count((const char *const *)p->masked),
 		.readonly = paths_readonly,
 		.n_readonly = count(paths_readonly),
 		.writable = writable,

@@ -365,6 +365,39 @@ TEST(oom_score)
 	CHECK_INT(child_status(set_oom), 0);
 }
 
+TEST(masked_paths_of_each_cpu)
+{
+	char dir[] = "/tmp/cella-cpus.XXXXXX", path[200];
+	static const char *const made[] = {"cpu0", "cpu0/thermal_throttle", "cpu11",
+		"cpu11/thermal_throttle", "cpu2", "cpufreq", "cpufreq/thermal_throttle"};
+	CHECK(mkdtemp(dir));
+	for (size_t i = 0; i < ARRAY_LEN(made); i++) {
+		snprintf(path, sizeof path, "%s/%s", dir, made[i]);
+		CHECK_INT(mkdir(path, 0700), 0);
+	}
+	char **list = paths_masked_here(dir, NULL);
+	size_t n = 0, fixed = 0, cpus = 0;
+	while (paths_masked[fixed])
+		fixed++;
+	for (; list && list[n]; n++)
+		cpus += !strcmp(list[n], "/sys/devices/system/cpu/cpu0/thermal_throttle") ||
+			!strcmp(list[n], "/sys/devices/system/cpu/cpu11/thermal_throttle");
+	CHECK_INT(cpus, 2);
+	CHECK_INT(n, fixed + 2);
+	paths_free(list);
+	for (size_t i = ARRAY_LEN(made); i-- > 0;) {
+		snprintf(path, sizeof path, "%s/%s", dir, made[i]);
+		CHECK_INT(rmdir(path), 0);
+	}
+	CHECK_INT(rmdir(dir), 0);
+	/* a machine without them */
+	list = paths_masked_here("/nowhere", NULL);
+	for (n = 0; list && list[n]; n++)
+		;
+	CHECK_INT(n, fixed);
+	paths_free(list);
+}
+
 TEST(path_tables_are_absolute_and_apart)
 {
 	for (size_t i = 0; paths_masked[i]; i++) {
