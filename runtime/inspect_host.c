@@ -4,6 +4,7 @@
 #include "runtime/claims.h"
 #include "runtime/host_facts.h"
 #include "runtime/host_probe.h"
+#include "runtime/needs.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -51,15 +52,6 @@ static void found_err(struct check *c, enum check_state state, const struct err 
 	(void)snprintf(c->hint, sizeof c->hint, "%s", e->hint);
 }
 
-/* A call that must be known: `ok` says it worked or failed as it must. */
-static void found_call(struct check *c, bool ok)
-{
-	if (ok)
-		found(c, CHECK_OK, "works");
-	else
-		found(c, CHECK_MISSING, "%s", strerror(errno));
-}
-
 /* ---- kernel ---- */
 
 static void check_kernel(const struct store *s, struct check *c)
@@ -74,30 +66,14 @@ static void check_kernel(const struct store *s, struct check *c)
 			"Linux %s, %s", u.release, u.machine);
 }
 
-static void check_clone3(const struct store *s, struct check *c)
+static void check_calls(const struct store *s, struct check *c)
 {
+	struct err e = {0};
 	(void)s;
-	/* Without arguments a kernel that has it says EINVAL. */
-	found_call(c, syscall(SYS_clone3, NULL, 0) < 0 && errno == EINVAL);
-}
-
-static void check_openat2(const struct store *s, struct check *c)
-{
-	autofd int fd = path_open_in(s->root_fd, "/", O_PATH | O_DIRECTORY, 0);
-	found_call(c, fd >= 0);
-}
-
-static void check_close_range(const struct store *s, struct check *c)
-{
-	(void)s;
-	found_call(c, sys_close_range(~0U, ~0U, 0) == 0);
-}
-
-static void check_pidfd(const struct store *s, struct check *c)
-{
-	(void)s;
-	autofd int fd = sys_pidfd_open(getpid(), 0);
-	found_call(c, fd >= 0);
+	if (needs_check(&e) < 0)
+		found_err(c, CHECK_MISSING, &e);
+	else
+		found(c, CHECK_OK, "all");
 }
 
 static void check_namespaces(const struct store *s, struct check *c)
@@ -363,10 +339,7 @@ static const struct row {
 	const char *needed, *hint;
 } rows[] = {
 	{"kernel", check_kernel, "6.1 or later", "older kernels are not tested"},
-	{"clone3", check_clone3, "the system call", "a filter around this command forbids it?"},
-	{"openat2", check_openat2, "the system call", "a filter around this command forbids it?"},
-	{"close_range", check_close_range, "the system call", "Linux 5.9 has it"},
-	{"pidfd", check_pidfd, "the system call", "Linux 5.3 has it"},
+	{"system_calls", check_calls, "clone3, openat2, the mount calls...", ""},
 	{"namespaces", check_namespaces, "user mnt pid net ipc uts cgroup",
 		"the kernel was built without them"},
 	{"time_namespace", check_time_namespace, "for an uptime of the zone's own",
@@ -413,11 +386,12 @@ int inspect_host(const struct store *s, json_t **ret, struct err *e)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct check c = {0};
 		rows[i].run(s, &c);
-		char shown[400];
+		autostr struct strbuf shown = {0};
+		str_add_escaped(&shown, c.found, sizeof c.found);
 		const char *hint = c.state == CHECK_OK ? "" : c.hint[0] ? c.hint : rows[i].hint;
 		json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:s}", "check", rows[i].check,
-			"state", states[c.state], "found", str_escape(shown, sizeof shown, c.found),
-			"needed", rows[i].needed, "hint", hint);
+			"state", states[c.state], "found", shown.buf ? shown.buf : "", "needed",
+			rows[i].needed, "hint", hint);
 		if (json_array_append_new(all, row) < 0) {
 			json_decref(all);
 			return err_nomem(e);

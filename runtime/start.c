@@ -5,6 +5,7 @@
 #include "runtime/events.h"
 #include "runtime/host_facts.h"
 #include "runtime/lifecycle.h"
+#include "runtime/needs.h"
 #include "runtime/start_host.h"
 #include "runtime/stop.h"
 #include "base/defence.h"
@@ -95,6 +96,8 @@ static int claim_addresses(struct start *s, struct err *e)
 static int prepare(struct start *s, struct err *e)
 {
 	struct zone *z = s->zone;
+	if (needs_check(e) < 0)
+		return -1;
 	if (host_facts_cgroups(z->store, &s->cg_host, e) < 0 ||
 		cg_host_set_manager(&s->cg_host, z->store->config.cgroup_manager, e) < 0 ||
 		plan_make(z, &s->cg_host, &s->plan, e) < 0)
