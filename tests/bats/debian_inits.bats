@@ -10,7 +10,7 @@ boot_and_stop() { # init, a process or line that shows that it came up
 	cella_is 0 start "$1"
 	eventually 30 bash -c "'$CELLA' exec $1 -- pgrep -x getty"
 	[[ "$(in_zone "$1" ps -o args= -p 1)" == "init [2]"* ]]
-	cella_is 0 stop --timeout 30s "$1"
+	cella_is 0 stop --timeout 120s "$1"
 	! grep -q killed_after_timeout "$CELLA_ROOT/zones/$1/events.jsonl"
 	[ "$(jq -rs 'map(select(.event == "ended"))[-1].reason' "$CELLA_ROOT/zones/$1/events.jsonl")" = poweroff ]
 }
