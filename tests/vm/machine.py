@@ -263,13 +263,13 @@ def find_disk():
 
 
 def pack_tree(directory):
-    """This tree as it is now, with the programs and tests built in it, to be unpacked at the same place."""
+    """This tree as it is now, with what is built in it but for objects, to be unpacked at the same place."""
     listed = subprocess.run(["git", "-C", TREE, "ls-files", "-co", "--exclude-standard", "-z"],
                             stdout=subprocess.PIPE, check=True).stdout.split(b"\0")
     paths = [os.path.join(os.fsencode(TREE), name) for name in listed if name]
-    for built in (BUILD + "/bin", BUILD + "/tests", os.path.dirname(BUILD) + "/build-switches/bin"):
-        with contextlib.suppress(OSError):
-            paths += [os.fsencode(e.path) for e in os.scandir(built) if e.is_file() and os.access(e.path, os.X_OK)]
+    for built in (BUILD, os.path.dirname(BUILD) + "/build-switches/bin"):
+        for directory, _, names in os.walk(os.fsencode(built)):
+            paths += [os.path.join(directory, n) for n in names if not n.endswith((b".o", b".a"))]
     subprocess.run(["tar", "-P", "-cf", directory + "/tree.tar", "--null", "-T", "-"],
                    input=b"\0".join(p for p in paths if os.path.lexists(p)), check=True)
     return Share(directory + ":/mnt/tree")
