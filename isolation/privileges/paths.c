@@ -70,7 +70,10 @@ static int add(char ***list, size_t *n, char *path, struct err *e)
 
 static int add_cpus(const char *cpu_dir, char ***list, size_t *n, struct err *e)
 {
-	DIR *d = opendir(cpu_dir);
+	int fd = openat(AT_FDCWD, cpu_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	if (fd >= 0 && !d)
+		(void)close(fd);
 	int r = 0;
 	struct dirent *ent;
 	while (d && r == 0 && (ent = readdir(d))) {
