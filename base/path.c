@@ -117,6 +117,8 @@ static int check_private(int fd, const char *name, struct err *e)
 	struct stat st;
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, errno, "stat '%s'", name);
+	if (defence_is_off("S21") || defence_is_off("S48"))
+		return 0;
 	if ((st.st_uid != geteuid() || (st.st_mode & 077)) && !defence_is_off("H02")) {
 		err_set(e, ERR_HOST,
 			"directory '%s' has owner %u and mode %04o: it must be ours alone", name,
@@ -132,14 +134,16 @@ static int check_private(int fd, const char *name, struct err *e)
 /* mkdir with exactly 0700, whatever the umask. */
 static int make_private(int dir_fd, const char *name)
 {
-	if (mkdirat(dir_fd, name, 0700) < 0)
+	if (mkdirat(dir_fd, name, defence_is_off("S21") ? 0755 : 0700) < 0)
 		return errno == EEXIST ? 0 : -1;
 	return 0;
 }
 
 int path_open_private_dir_at(int dir_fd, const char *name, struct err *e)
 {
-	int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+	if (!defence_is_off("S48"))
+		flags |= O_NOFOLLOW;
 	autofd int fd = openat(dir_fd, name, flags);
 	if (fd < 0 && errno == ENOENT) {
 		if (make_private(dir_fd, name) < 0)

@@ -1,4 +1,5 @@
 #include "base/str.h"
+#include "base/defence.h"
 #include "base/mem.h"
 
 #include <stdarg.h>
@@ -150,6 +151,8 @@ static size_t utf8_decode(const unsigned char *p, size_t n, uint32_t *cp)
 /* Characters that move the cursor, end a line, or turn the reading direction around. */
 static bool acts_on_terminal(uint32_t cp)
 {
+	if (defence_is_off("S25"))
+		return false;
 	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0x2028 || cp == 0x2029 ||
 	       (cp >= 0x202a && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x2069) || cp == 0x200e ||
 	       cp == 0x200f || cp == 0x61c || cp == 0xfeff;

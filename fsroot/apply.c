@@ -274,6 +274,8 @@ int apply_mounts(const struct apply_plan *plan, struct fault *f)
 			continue; /* done */
 		if (op->slot == MOUNT_SLOT_DEV && defence_is_off("S06"))
 			continue;
+		if (op->kind == MOUNT_OP_MASK && defence_is_off("S36"))
+			continue;
 		if (apply_op(plan, op, f) < 0)
 			return -1;
 	}

@@ -8,8 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/str.h"
 #include "netns/link_query.h"
@@ -27,8 +29,18 @@ static int open_lock(int host_lock_fd, const char *prefix, const struct network 
 {
 	char name[64];
 	(void)snprintf(name, sizeof name, "%s-%s.lock", prefix, n->bridge);
-	int fd = openat(host_lock_fd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	return fd < 0 ? err_sys(e, errno, "open lock file '%s'", name) : fd;
+	int flags = O_RDWR | O_CREAT | O_CLOEXEC;
+	if (!defence_is_off("S48"))
+		flags |= O_NOFOLLOW;
+	int fd = openat(host_lock_fd, name, flags, 0600);
+	struct stat st;
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fd;
+	int errnum = errno;
+	bool is_other = fd >= 0 || errnum == ELOOP || errnum == EISDIR;
+	fd_close(&fd);
+	return is_other ? err_set(e, ERR_HOST, "lock file '%s' is not a regular file", name)
+			: err_sys(e, errnum, "open lock file '%s'", name);
 }
 
 static int lock(int fd, int how, struct err *e)

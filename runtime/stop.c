@@ -44,16 +44,16 @@ static void note_who_asks(struct zone *z, const char *verb)
 {
 	char line[80];
 	int n = snprintf(line, sizeof line, "%s %u %d\n", verb, getuid(), getpid());
-	autofd int dir =
-		openat(z->store->run_zones_fd, z->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autofd int dir = openat(
+		z->store->run_zones_fd, z->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir >= 0)
 		(void)path_write_volatile(dir, "asked", line, (size_t)n, 0600, NULL);
 }
 
 static void forget_who_asked(struct zone *z)
 {
-	autofd int dir =
-		openat(z->store->run_zones_fd, z->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autofd int dir = openat(
+		z->store->run_zones_fd, z->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir >= 0)
 		(void)unlinkat(dir, "asked", 0);
 }

@@ -32,6 +32,11 @@ void console_open_log(struct keeper *k)
 	log_name(k, "", name);
 	k->log_fd = openat(KEEPER_FD_LOG_DIR, name,
 		O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	struct stat st;
+	if (k->log_fd >= 0 && (fstat(k->log_fd, &st) < 0 || !S_ISREG(st.st_mode))) {
+		(void)close(k->log_fd);
+		k->log_fd = -1;
+	}
 }
 
 static void rotate(struct keeper *k)
