@@ -16,6 +16,7 @@
 
 enum {
 	AT_ONCE_MAX = 16,	 /* zones that stop at the same time */
+	CIRCLE_SHOWN = 400,	 /* bytes of names in a message */
 	LOCK_TIMEOUT_MS = 600000 /* whoever holds a zone's lock works on it; we have time */
 };
 
@@ -25,7 +26,8 @@ struct boot_zone {
 		NEW,
 		OPEN,
 		DONE
-	} mark; /* of the walk */
+	} mark;			       /* of the walk */
+	struct boot_zone *from, *next; /* the way there; in a circle the way on */
 	bool wanted, failed;
 };
 struct boot {
@@ -110,30 +112,52 @@ static struct boot_zone *find(const struct boot *b, const char *name)
 
 /* ---- in which order ---- */
 
-static int visit(struct boot *b, struct boot_zone *z, struct err *e);
+static int visit(struct boot *b, struct boot_zone *z, struct boot_zone *from, struct err *e);
 
-static int visit_all(struct boot *b, const struct spec_strings *names, struct err *e)
+static int visit_all(
+	struct boot *b, const struct spec_strings *names, struct boot_zone *from, struct err *e)
 {
 	for (size_t i = 0; i < names->n; i++) {
 		struct boot_zone *other = find(b, names->items[i]);
-		if (other && visit(b, other, e) < 0)
+		if (other && visit(b, other, from, e) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-/* Depth first: what it needs, then itself. On a circle the message grows on the way back. */
-static int visit(struct boot *b, struct boot_zone *z, struct err *e)
+/* From `last` back to `first`, which `last` waits for: "a -> b -> a". */
+static int fail_circle(struct boot_zone *first, struct boot_zone *last, struct err *e)
+{
+	autostr struct strbuf names = {0};
+	size_t n = 1, left_out = 0;
+	for (struct boot_zone *z = last; z != first; z = z->from, n++)
+		z->from->next = z;
+	last->next = first;
+	for (struct boot_zone *z = first; n; z = z->next, n--) {
+		if (names.len < CIRCLE_SHOWN)
+			str_addf(&names, "%s -> ", z->zone.name);
+		else
+			left_out++;
+	}
+	if (left_out)
+		str_addf(&names, "(%zu more) -> ", left_out);
+	str_add(&names, first->zone.name);
+	return err_set(e, ERR_USAGE, "boot.requires and boot.after go in a circle: %s",
+		names.buf && !names.failed ? names.buf : first->zone.name);
+}
+
+/* Depth first: what it needs, then itself. */
+static int visit(struct boot *b, struct boot_zone *z, struct boot_zone *from, struct err *e)
 {
 	if (z->mark == DONE)
 		return 0;
 	if (z->mark == OPEN)
-		return err_set(e, ERR_USAGE, "%s: boot.requires and boot.after go in a circle",
-			z->zone.name);
+		return fail_circle(z, from, e);
 	z->mark = OPEN;
-	if (visit_all(b, &z->zone.spec->boot.requires, e) < 0 ||
-		visit_all(b, &z->zone.spec->boot.after, e) < 0)
-		return err_prefix(e, "%s -> ", z->zone.name);
+	z->from = from;
+	if (visit_all(b, &z->zone.spec->boot.requires, z, e) < 0 ||
+		visit_all(b, &z->zone.spec->boot.after, z, e) < 0)
+		return -1;
 	z->mark = DONE;
 	b->sequence[b->n_sequence++] = z;
 	return 0;
@@ -142,7 +166,7 @@ static int visit(struct boot *b, struct boot_zone *z, struct err *e)
 static int put_in_order(struct boot *b, struct err *e)
 {
 	for (size_t i = 0; i < b->n; i++)
-		if (visit(b, b->zones[i], e) < 0)
+		if (visit(b, b->zones[i], NULL, e) < 0)
 			return -1;
 	return 0;
 }
