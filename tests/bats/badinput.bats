@@ -14,6 +14,7 @@ setup_file() {
 	"$CELLA" create live --set "init.args=[\"/bin/sh\", \"-c\", \"$hold\"]" \
 		--set resources.memory.max=256M --set resources.pids.max=100
 	"$CELLA" start live
+	eventually 10 in_zone live /bin/busybox pidof sleep
 }
 setup() {
 	audit >"$BATS_TEST_TMPDIR/audit.before"
