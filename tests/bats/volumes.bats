@@ -53,15 +53,17 @@ bind() { # source target [options]
 }
 
 @test "rbind takes what is mounted below along, read-only all the way" {
-	# in a mount namespace of its own: the host's stays as it is
+	mkdir "$STORE/src/below"
+	echo below >"$STORE/src/below/file"
+	# In a mount namespace of its own: the host's stays as it is. No tmpfs: it has no id maps before 6.3.
 	unshare -m --propagation private bash -euc '
-		mount -t tmpfs below "$STORE/src/www/sub"
-		echo below >"$STORE/src/www/sub/file"
+		mount --bind "$STORE/src/below" "$STORE/src/www/sub"
 		"$1" create web --set "mounts=[{\"source\":\"$STORE/src/www\",\"target\":\"/srv\",\"options\":[\"rbind\",\"ro\"]}]"
 		"$1" start web' - "$CELLA"
 	[ "$(in_zone web cat /srv/sub/file)" = below ]
 	run in_zone web sh -c 'echo x >/srv/sub/file'
 	[ "$status" -ne 0 ]
+	rm -r "$STORE/src/below"
 }
 
 @test "without id map the zone sees files of nobody" {
@@ -100,7 +102,7 @@ flags_case() {
 
 @test "H24 mounts of the host do not appear in a running zone" {
 	zone_with web "[$(bind "$STORE/src/www" /srv)]"
-	unshare -m --propagation shared bash -euc '
+	unshare -m --propagation private bash -euc '
 		mount --bind "$STORE/src" "$STORE/src"; mount --make-shared "$STORE/src"
 		"$1" start web
 		mount -t tmpfs late "$STORE/src/www/sub"' - "$CELLA"
