@@ -247,7 +247,7 @@ S44_life() {
 		mkdir -p "$w"
 		traced /bin/echo "$CELLA" --root "$w/root" --run "$w/run" --log "$w/log" run --set network.mode=none -- /bin/echo hello
 		[ "$TRACED $(<"$BATS_TEST_TMPDIR/out")" = "0 hello" ] || breach "run in '$w': $TRACED $(<"$BATS_TEST_TMPDIR/err")"
-		grep -lsF "$(cat "$w/root/store-id")" /run/lock/cella/net* | xargs -r rm -f
+		grep -lsF "$(cat "$w/root/store-id")" /run/cella-host/net* | xargs -r rm -f
 		rm -rf "$w"
 	done
 	# through the host's network programs, if there were any

@@ -28,6 +28,7 @@ other_store_gone() {
 		chown -R --no-dereference --from 65534 0:0 "$STORE/other"
 		find "$STORE/other" -maxdepth 3 -type d ! -path '*/upper*' ! -path '*/fs*' -exec chmod 0700 {} +
 		CELLA=$STORE/bin/cella zones_teardown
+		rm -f "/run/cella-host/"*"-cb-$(cat "$CELLA_ROOT/store-id" 2>/dev/null || echo none).lock"
 	)
 	if mountpoint -q "$STORE/other"; then umount "$STORE/other"; fi
 	rm -rf --one-file-system "$STORE/other"
