@@ -268,8 +268,8 @@ def pack_tree(directory):
                             stdout=subprocess.PIPE, check=True).stdout.split(b"\0")
     paths = [os.path.join(os.fsencode(TREE), name) for name in listed if name]
     for built in (BUILD, os.path.dirname(BUILD) + "/build-switches/bin"):
-        for directory, _, names in os.walk(os.fsencode(built)):
-            paths += [os.path.join(directory, n) for n in names if not n.endswith((b".o", b".a"))]
+        for below, _, names in os.walk(os.fsencode(built)):
+            paths += [os.path.join(below, n) for n in names if not n.endswith((b".o", b".a"))]
     subprocess.run(["tar", "-P", "-cf", directory + "/tree.tar", "--null", "-T", "-"],
                    input=b"\0".join(p for p in paths if os.path.lexists(p)), check=True)
     return Share(directory + ":/mnt/tree")
