@@ -53,7 +53,7 @@ teardown() { :; }
 	without bpf start web
 	if [ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ]; then
 		[ "$status" -eq 7 ]
-		error_has bpf
+		error_has "the device filter (eBPF)"
 		state_is web stopped
 	else
 		[ "$status" -eq 0 ]
