@@ -75,7 +75,7 @@ clean_exec() {
 	clean_exec 3 2 exec web -- sh -c 'exit 3'
 	clean_exec 127 2 exec web -- nosuch
 	clean_exec 126 2 exec web -- /etc/passwd
-	clean 127 2 exec -w /nosuch web -- id
+	clean 125 2 exec -w /nosuch web -- id
 	state_is web running
 }
 
