@@ -93,7 +93,8 @@ static void setup(struct keeper *k, char **argv)
 	if (is_present(KEEPER_FD_FIRST_CLIENT))
 		k->clients[0] = (struct client){
 			.fd = KEEPER_FD_FIRST_CLIENT, .kind = CLIENT_NOTIFY, .since = k->serial++};
-	k->oom_before = ending_oom_count();
+	/* A new zone's group counts from 0, and its command may be dead before we get here. */
+	k->oom_before = k->adopted ? ending_oom_count() : 0;
 	ignore_signals();
 	lift_limits();
 	/* What the keeper still does needs none. `cella _ended` gets root's back by its exec. */

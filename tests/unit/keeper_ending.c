@@ -15,7 +15,7 @@ struct outcome {
 	const char *restart, *restarts, *asked;
 	unsigned char code; /* exit code, or */
 	int sig;
-	unsigned oom; /* the counter at the end; it was 3 */
+	unsigned oom; /* the counter at the end; it was 0 */
 	enum keeper_reason reason;
 	int want_code;
 	const char *want_restarts; /* of _ended */
@@ -64,7 +64,7 @@ static void run(const struct outcome *o)
 	struct keeper_exit x = fake_exit_record(&f);
 	CHECK_INT(x.reason, o->reason);
 	CHECK_INT(x.code, o->want_code);
-	CHECK_INT(x.oom_kills, o->oom ? o->oom - 3 : 0);
+	CHECK_INT(x.oom_kills, o->oom);
 	CHECK_INT(x.asked, o->asked != NULL);
 	CHECK_INT(fake_wait(&f), 0);
 	check_event(&f, o, &x);
@@ -94,20 +94,20 @@ TEST(reasons)
 			.want_code = SIGINT,
 			.want_restarts = "0"},
 		{.sig = SIGKILL,
-			.oom = 5,
+			.oom = 2,
 			.reason = KEEPER_OOM,
 			.want_code = SIGKILL,
 			.want_restarts = "0"},
 		/* cella-init says so for the command that was killed */
 		{.code = 137,
-			.oom = 4,
+			.oom = 1,
 			.reason = KEEPER_OOM,
 			.want_code = SIGKILL,
 			.want_restarts = "0"},
 		{.code = 137, .reason = KEEPER_EXITED, .want_code = 137, .want_restarts = "0"},
 		/* another process was killed, and init ended well */
 		{.code = 0,
-			.oom = 4,
+			.oom = 1,
 			.reason = KEEPER_EXITED,
 			.want_code = 0,
 			.want_restarts = "0"},

@@ -87,7 +87,7 @@ static inline void fake_begin(struct fake *f)
 	f->log_fd = fake_subdir(f, "log");
 	f->oom_fd = openat(f->dir_fd, "oom", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	f->first = f->tell = f->listen_fd = -1;
-	fake_set_oom(f, 3);
+	fake_set_oom(f, 0); /* as in a group that was just made */
 	close(openat(f->run_fd, "state.json", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 	fake_listen(f);
 	f->master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
