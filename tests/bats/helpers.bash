@@ -143,6 +143,24 @@ in_zone() { # zone command...: as root inside
 	shift
 	"$CELLA" exec "$z" -- "$@"
 }
+# The groups with a zone's limits, above its own: one of each hierarchy of v1, one of v2, or in its scope.
+zone_groups() { # zone
+	local d
+	for d in /sys/fs/cgroup{,/*}/cella/"$1.$STORE_ID" /sys/fs/cgroup/cella.slice/"cella-$1.$STORE_ID.scope"/limits; do
+		[ ! -d "$d" ] || echo "$d"
+	done
+}
+# What a file of them says: the first of the names that is there, since v1 and v2 have different ones.
+group_file() { # zone, name...
+	local z=$1 d n
+	shift
+	for n; do
+		for d in $(zone_groups "$z"); do
+			[ ! -f "$d/$n" ] || { cat "$d/$n"; return 0; }
+		done
+	done
+	return 1
+}
 zone_pid() { "$CELLA" list -j | jq -r --arg n "$1" '.[] | select(.name == $n) | .pid'; }
 
 # requires WORD...: skip, with the reason, what this host cannot do and another job does.

@@ -31,7 +31,7 @@ kinds_up() { # [kind]...: all if none is named
 
 # What a zone tries, as a script of the zone's shell on stdin. There `try TEXT COMMAND...` says TEXT
 # when the command succeeds, and `tell TEXT` says it anyway; each line said is a breach. $KIND is the
-# zone. An attempt must do no harm when it succeeds: in a control it does succeed, and the zone without a
+# zone, $SLOW what a second is under emulation. An attempt must do no harm when it succeeds: in a control it does succeed, and the zone without a
 # user namespace then acts on the host itself. Write what is there already, open without writing, ask
 # with arguments that are refused after the permission is checked.
 attempts() { # zone
@@ -44,7 +44,7 @@ attempts() { # zone
 		echo 'write() { echo "$1" >"$2"; }'
 		cat
 		echo 'tell "all tried"'
-	} | "$CELLA" exec -e "KIND=$z" "$z" -- sh -c 'exec 3>&1 >&2; cat >/tmp/attempts; . /tmp/attempts' 2>>"$BATS_TEST_TMPDIR/attempts.log")
+	} | "$CELLA" exec -e "KIND=$z" -e "SLOW=${CELLA_TEST_SLOW:-1}" "$z" -- sh -c 'exec 3>&1 >&2; cat >/tmp/attempts; . /tmp/attempts' 2>>"$BATS_TEST_TMPDIR/attempts.log")
 	[ "$ended" ] || { tail -n 3 "$BATS_TEST_TMPDIR/attempts.log" >&2; void "$z: the script did not run to its end"; }
 }
 status_of() { awk -v k="$2:" '$1 == k {$1 = ""; print substr($0, 2)}' "/proc/$(zone_pid "$1")/status"; }

@@ -137,8 +137,7 @@ load helpers
 	cella_is 0 create web
 	cella_is 0 start web
 	cella_is 0 set web resources.pids.max=123 labels.env=prod
-	[ "$(cat /sys/fs/cgroup/pids/cella/web."$STORE_ID"/pids.max 2>/dev/null ||
-		cat /sys/fs/cgroup/cella/web."$STORE_ID"/pids.max)" = 123 ]
+	[ "$(group_file web pids.max)" = 123 ]
 	cp "$CELLA_ROOT/zones/web/spec.json" "$BATS_TEST_TMPDIR/before"
 	cella_is 2 set web hostname=ok resources.memroy.max=1G
 	error_has memroy memory

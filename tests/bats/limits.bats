@@ -3,10 +3,6 @@
 bats_require_minimum_version 1.5.0
 load helpers
 
-group_file() { # controller file: of the zone's limit group, v1 or v2
-	cat "/sys/fs/cgroup/$1/cella/$Z.$STORE_ID/$2" 2>/dev/null || cat "/sys/fs/cgroup/cella/$Z.$STORE_ID/$3"
-}
-
 @test "memory.max: a hog dies, the zone is seen to have run out, others live" {
 	cella_is 0 create web --set resources.memory.max=32M
 	cella_is 0 start web
@@ -31,19 +27,17 @@ group_file() { # controller file: of the zone's limit group, v1 or v2
 	cella_is 0 start web
 	run in_zone web sh -c 'for i in $(seq 100); do sleep 20 & done; wait'
 	[ "$status" -ne 0 ] || [[ $output == *fork* ]]
-	Z=web
-	[ "$(group_file pids pids.current pids.current)" -le 40 ]
+	[ "$(group_file web pids.current)" -le 40 ]
 	cella_is 0 stop web
 }
 
 @test "pids.max and memory.max have defaults" {
 	cella_is 0 create web
 	cella_is 0 start web
-	Z=web
-	[ "$(group_file pids pids.max pids.max)" = 4096 ]
+	[ "$(group_file web pids.max)" = 4096 ]
 	local total max
 	total=$(($(awk '/MemTotal/ {print $2}' /proc/meminfo) * 1024))
-	max=$(group_file memory memory.limit_in_bytes memory.max)
+	max=$(group_file web memory.limit_in_bytes memory.max)
 	[ "$max" -le "$((total * 91 / 100))" ]
 	[ "$max" -ge "$((total * 85 / 100))" ]
 }
@@ -53,9 +47,8 @@ group_file() { # controller file: of the zone's limit group, v1 or v2
 	cella_is 0 start web
 	# processor time used in two seconds of trying as hard as it can
 	run in_zone web sh -c 'timeout 2 sh -c "while :; do :; done"; cat /proc/self/stat >/dev/null; times'
-	Z=web
 	local used
-	used=$(group_file cpuacct cpuacct.usage cpu.stat | awk 'NR == 1 {printf "%d", ($1 == "usage_usec") ? $2 : $1 / 1000}')
+	used=$(group_file web cpuacct.usage cpu.stat | awk 'NR == 1 {printf "%d", ($1 == "usage_usec") ? $2 : $1 / 1000}')
 	echo "used $used us"
 	[ "$used" -ge 500000 ]
 	[ "$used" -le 1500000 ]
@@ -64,8 +57,7 @@ group_file() { # controller file: of the zone's limit group, v1 or v2
 @test "cpu.weight is what the kernel has" {
 	cella_is 0 create web --set resources.cpu.weight=200
 	cella_is 0 start web
-	Z=web
-	[ "$(group_file cpu cpu.shares cpu.weight)" = 2048 ] || [ "$(group_file cpu cpu.shares cpu.weight)" = 200 ]
+	[ "$(group_file web cpu.shares cpu.weight)" = 2048 ] || [ "$(group_file web cpu.shares cpu.weight)" = 200 ]
 }
 
 @test "S31 limits hold for exec and cannot be raised from inside" {
@@ -74,9 +66,8 @@ group_file() { # controller file: of the zone's limit group, v1 or v2
 	run in_zone web sh -c 'for f in $(find / -name pids.max -o -name memory.max -o -name pids.limit 2>/dev/null); do
 		echo max >$f && echo raised $f; done; mkdir /sys/fs/cgroup/x 2>/dev/null; echo $$ >/sys/fs/cgroup/x/cgroup.procs
 		for i in $(seq 100); do sleep 20 & done; wait'
-	Z=web
-	[ "$(group_file pids pids.max pids.max)" = 40 ]
-	[ "$(group_file pids pids.current pids.current)" -le 40 ]
+	[ "$(group_file web pids.max)" = 40 ]
+	[ "$(group_file web pids.current)" -le 40 ]
 	cella_is 0 stop web
 }
 

@@ -181,7 +181,7 @@ H05_case() {
 	for z in sys app; do
 		n=$(nsenter -t "$(zone_pid $z)" -U cat /proc/sys/user/max_user_namespaces)
 		[ "$n" = 64 ] || breach "$z: user.max_user_namespaces is $n"
-		n=$("$CELLA" exec -u 1000 $z -- sh -c 'for i in $(seq 70); do unshare -U sh -c "echo made; exec sleep 1" & done; wait' 2>/dev/null | grep -c made || true)
+		n=$("$CELLA" exec -u 1000 $z -- sh -c 'for i in $(seq 70); do unshare -U sh -c "echo made; exec sleep $0" & done; wait' "${CELLA_TEST_SLOW:-1}" 2>/dev/null | grep -c made || true)
 		{ [ "$n" -gt 0 ] && [ "$n" -le 64 ]; } || breach "$z: uid 1000 made $n user namespaces at once"
 		attempts $z <<-'EOF'
 			raise() { try "raises the limit $1" sh -c 'echo 1000 >/proc/sys/user/max_user_namespaces'; }
@@ -189,7 +189,7 @@ H05_case() {
 			mount -o remount,rw /proc/sys/user 2>/dev/null; raise "after a remount"
 			umount /proc/sys 2>/dev/null; raise "after an unmount"
 			mkdir -p /mnt; mount -t proc p /mnt 2>/dev/null && try "raises it by another proc" sh -c 'echo 1000 >/mnt/sys/user/max_user_namespaces'
-			unshare -U -r sh -c 'echo 1000 >/proc/sys/user/max_user_namespaces; for i in $(seq 70); do unshare -U sh -c "echo made; exec sleep 1" & done; wait' 2>/dev/null >/tmp/nested
+			unshare -U -r sh -c 'echo 1000 >/proc/sys/user/max_user_namespaces; for i in $(seq 70); do unshare -U sh -c "echo made; exec sleep $SLOW" & done; wait' 2>/dev/null >/tmp/nested
 			[ "$(grep -c made /tmp/nested)" -le 64 ] || tell "makes $(grep -c made /tmp/nested) from one of its own"
 		EOF
 	done
@@ -321,7 +321,7 @@ H09_case() {
 			breach "$z: /dev has $n"
 		n=$(cd "$root" && find dev -xdev -type b)
 		[ -z "$n" ] || breach "$z: a block device: $n"
-		for n in /sys/fs/cgroup/devices/cella/"$z.$STORE_ID"{,/zone}/devices.list; do
+		for n in $(zone_groups "$z" | sed 's#$#/devices.list\n&/zone/devices.list#'); do
 			[ ! -f "$n" ] || [ "$(grep -v ' rw$' "$n"; sed 's/ rw$//' "$n" | sort | tr '\n' ,)" = "c 136:*,c 1:3,c 1:5,c 1:7,c 1:8,c 1:9,c 5:0,c 5:1,c 5:2," ] ||
 				breach "$z: $n: $(tr '\n' , <"$n")"
 		done
@@ -407,7 +407,7 @@ H13_case() {
 H14_case() {
 	kinds_up bare
 	local p seals
-	"$CELLA" exec bare -- sh -c 'echo in; sleep 1' >"$BATS_TEST_TMPDIR/in" 3>&- &
+	"$CELLA" exec bare -- sh -c "echo in; sleep ${CELLA_TEST_SLOW:-1}" >"$BATS_TEST_TMPDIR/in" 3>&- &
 	p=$!
 	eventually 5 grep -qx in "$BATS_TEST_TMPDIR/in"
 	[[ $(readlink /proc/$p/exe) == /memfd:* ]] || breach "exec into a zone with our ids runs from $(readlink /proc/$p/exe)"
@@ -422,7 +422,7 @@ H15_case() {
 	kinds_up sys app
 	local z line seen
 	for z in sys app; do
-		in_zone $z calls watch 1500 >"$BATS_TEST_TMPDIR/watch" &
+		in_zone $z calls watch $((1500 * ${CELLA_TEST_SLOW:-1})) >"$BATS_TEST_TMPDIR/watch" &
 		line=$!
 		for _ in $(seq 25); do in_zone $z true; done
 		wait $line
@@ -512,35 +512,29 @@ H18_case() {
 		attempts $z <<-'EOF'
 			[ "$KIND" = bare ] || try "makes itself safe from the OOM killer" sh -c 'echo -500 >/proc/self/oom_score_adj'
 		EOF
-		n=/sys/fs/cgroup/cella/$z.$STORE_ID/memory.oom.group
-		[ ! -f "$n" ] || [ $z != app ] || [ "$(cat "$n")" = 1 ] || breach "app: memory.oom.group is $(cat "$n")"
+		n=$(group_file $z memory.oom.group) || n=1
+		[ $z != app ] || [ "$n" = 1 ] || breach "app: memory.oom.group is $n"
 	done
 	rm -f "$STORE"/up.*
 }
 @test "H18 oom: the zone's own 0, its keeper before none" { holds H18_case; }
 @test "H18 control: the caller's" { control H18 H18_case; }
 
-cg_file() { # zone, v2 name, v1 name: what the limit group says
-	local f
-	for f in /sys/fs/cgroup{,/unified}/cella/"$1.$STORE_ID/$2" /sys/fs/cgroup/*/cella/"$1.$STORE_ID/$3"; do
-		[ ! -f "$f" ] || { cat "$f"; return 0; }
-	done
-	echo none
-}
+cg_file() { group_file "$@" || echo none; }
 H19_case() {
 	kinds_up
 	local z n want
 	want=$(($(awk '/^MemTotal:/ {print $2}' /proc/meminfo) * 1024 / 100 * 90))
 	for z in $KINDS; do
-		n=$(cg_file $z pids.max pids.max)
+		n=$(cg_file $z pids.max)
 		[ "$n" = 4096 ] || breach "$z: pids.max is $n"
 		n=$(cg_file $z memory.max memory.limit_in_bytes)
 		{ [[ $n =~ ^[0-9]+$ ]] && [ "$n" -ge $((want / 100 * 99)) ] && [ "$n" -le $((want / 100 * 101)) ]; } ||
 			breach "$z: memory.max is $n, want $want"
-		if [ "$(cg_file $z memory.swap.max -)" != none ]; then
-			[ "$(cg_file $z memory.swap.max -)" = 0 ] || breach "$z: memory.swap.max is $(cg_file $z memory.swap.max -)"
+		if [ "$(cg_file $z memory.swap.max)" != none ]; then
+			[ "$(cg_file $z memory.swap.max)" = 0 ] || breach "$z: memory.swap.max is $(cg_file $z memory.swap.max)"
 		else
-			[ "$(cg_file $z - memory.memsw.limit_in_bytes)" = "$n" ] || breach "$z: memory and swap: $(cg_file $z - memory.memsw.limit_in_bytes)"
+			[ "$(cg_file $z memory.memsw.limit_in_bytes)" = "$n" ] || breach "$z: memory and swap: $(cg_file $z memory.memsw.limit_in_bytes)"
 		fi
 	done
 }
@@ -636,10 +630,10 @@ H25_case() {
 		n=$(in_zone $z sed 's/.*:/:/' /proc/self/cgroup | sort -u)
 		[ "$n" = ":/" ] || breach "$z: sees its place as $n"
 		while IFS=: read -r _ _ n; do
-			[[ $n == */cella/$z.$STORE_ID/zone ]] || breach "$z: init is in $n"
+			[[ $n == */cella/$z.$STORE_ID/zone || $n == */cella.slice/cella-$z.$STORE_ID.scope/limits/zone ]] || breach "$z: init is in $n"
 		done <"/proc/$(zone_pid $z)/cgroup"
-		for f in /sys/fs/cgroup{,/*}/cella/"$z.$STORE_ID"; do
-			[ ! -d "$f" ] || [ "$(stat -c %u "$f")" = 0 ] || breach "$z: the group with its limits belongs to $(stat -c %u "$f")"
+		for f in $(zone_groups $z); do
+			[ "$(stat -c %u "$f")" = 0 ] || breach "$z: the group with its limits belongs to $(stat -c %u "$f")"
 		done
 		case $z in
 		app) attempts app <<-'EOF'

@@ -21,8 +21,10 @@ S12_host() {
 		[ ! -f "$d" ] || echo "$d $(cat "$d")"
 	done
 	for z in $KINDS; do
-		for d in /sys/fs/cgroup{,/*}/cella/"$z.$STORE_ID"/{memory.max,memory.limit_in_bytes,pids.max,notify_on_release,devices.list}; do
-			[ ! -f "$d" ] || echo "$d $(cat "$d")"
+		for d in $(zone_groups "$z"); do
+			for d in "$d"/{memory.max,memory.limit_in_bytes,pids.max,notify_on_release,devices.list}; do
+				[ ! -f "$d" ] || echo "$d $(cat "$d")"
+			done
 		done
 	done
 }
@@ -334,22 +336,15 @@ S30_init() { # userns, bytes of one, number
 
 # Bounded bombs: they try four times the limit, so that a host without the limit bears it (control).
 S31_pids=60 S31_mem=$((64 << 20))
-S31_group() { # zone, v2 name, v1 name
-	local f
-	for f in /sys/fs/cgroup{,/unified}/cella/"$1.$STORE_ID/$2" /sys/fs/cgroup/*/cella/"$1.$STORE_ID/$3"; do
-		[ ! -f "$f" ] || { cat "$f"; return 0; }
-	done
-	return 1
-}
 S31_judge() { # zone, what was tried, bomb's answer
 	local n
-	n=$(S31_group "$1" pids.current pids.current)
+	n=$(group_file "$1" pids.current)
 	[ "$n" -le $S31_pids ] || breach "$2: $n processes are in the zone's group"
 	n=$(sed -n 's/^forked //p' <<<"$3")
 	[[ $n =~ ^[0-9]+$ ]] || void "$2: the bomb did not report: $3"
 	[ "$n" -lt $S31_pids ] || breach "$2: forked $n times"
 	grep -q '^hog died' <<<"$3" || breach "$2: $(grep ^hog <<<"$3")"
-	n=$(S31_group "$1" memory.peak memory.max_usage_in_bytes || echo 0)
+	n=$(group_file "$1" memory.peak memory.max_usage_in_bytes || echo 0)
 	[ "$n" -le $S31_mem ] || breach "$2: $n bytes were in use"
 	# the host is usable: other zones start, and at once
 	timeout 5 "$CELLA" list >/dev/null || breach "$2: the host does not answer"

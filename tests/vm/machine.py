@@ -267,7 +267,7 @@ def pack_tree(directory):
     listed = subprocess.run(["git", "-C", TREE, "ls-files", "-co", "--exclude-standard", "-z"],
                             stdout=subprocess.PIPE, check=True).stdout.split(b"\0")
     paths = [os.path.join(os.fsencode(TREE), name) for name in listed if name]
-    for built in (BUILD, os.path.dirname(BUILD) + "/build-switches/bin"):
+    for built in (BUILD, os.path.dirname(BUILD) + "/build-switches"):
         for below, _, names in os.walk(os.fsencode(built)):
             paths += [os.path.join(below, n) for n in names if not n.endswith((b".o", b".a"))]
     subprocess.run(["tar", "-P", "-cf", directory + "/tree.tar", "--null", "-T", "-"],
