@@ -8,10 +8,11 @@
  *     calls key NAME          the serial number of the key "user" NAME, found from here
  *     calls settime           may the clock be set? EPERM: no. EINVAL: yes; nothing is set
  *     calls with-key NAME COMMAND  run it in a new session keyring that has the key NAME
- *     calls watch MILLISECONDS look at every process named cella* that comes up, and try to read
- * it. One line for each that can be read; then "seen N" calls status KEY        one value of
- * /proc/self/status calls cgroupns COMMAND  run it in a user, mount and cgroup namespace of its
- * own, as root there
+ *     calls watch MILLISECONDS  look at processes named cella* that come up, and try to read them,
+ *                            until WATCH_ENOUGH were met or the time is over. One line for each
+ *                            that can be read; then "seen N"
+ *     calls status KEY       one value of /proc/self/status
+ *     calls cgroupns COMMAND run it in a user, mount and cgroup namespace of its own, as root there
  */
 #include <dirent.h>
 #include <errno.h>
@@ -40,6 +41,7 @@ int main(void)
 enum {
 	NO = -1, /* not in this ABI */
 	X32_BIT = 0x40000000,
+	WATCH_ENOUGH = 12,
 	/* A want that is not an errno: the filter lets it through. The arguments are such that the
 	 * kernel itself says neither EPERM nor ENOSYS. */
 	PASS = 0,
@@ -378,7 +380,7 @@ static int watch(long ms)
 	static const char *const secrets[] = {"environ", "mem", "maps", "auxv"};
 	char last[32] = "";
 	unsigned seen = 0;
-	for (long end = now_ms() + ms; now_ms() < end;) {
+	for (long end = now_ms() + ms; seen < WATCH_ENOUGH && now_ms() < end;) {
 		DIR *d = opendir("/proc");
 		for (struct dirent *e; d && (e = readdir(d));) {
 			if (e->d_name[0] < '2' || e->d_name[0] > '9' || !is_entering(e->d_name))
