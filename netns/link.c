@@ -21,8 +21,7 @@
 
 /* --- the pair ------------------------------------------------------------------------------- */
 
-/* Neither end is up: the peer cannot be before the pair is tied together (ENOTCONN), and the host
- * end joins the bridge only when the zone's end is configured. */
+/* Neither end is up: the peer cannot be before the pair is tied together (ENOTCONN). */
 static int make_pair(int fd, const struct net_zone_plan *p, int *ret_errno, struct err *e)
 {
 	autobatch struct nl_batch b = {0};
@@ -302,7 +301,9 @@ static int attach(int fd, const struct net_zone_plan *p, struct err *e)
 	}
 	if (made < 0)
 		return -1;
-	if (configure_zone_end(p, e) == 0 && join_bridge(fd, p, bridge.index, e) == 0)
+	/* The end that comes up last can send at once, the other one when a worker of the kernel's
+	 * has seen it: that is to be the port, which net_zone_wait looks at. */
+	if (join_bridge(fd, p, bridge.index, e) == 0 && configure_zone_end(p, e) == 0)
 		return 0;
 
 	struct link_info l;

@@ -36,10 +36,14 @@ struct net_zone_plan {
 	int netns_fd;			   /* the zone's network namespace */
 };
 
-/* Make the pair, give the zone's end its addresses and routes, bring lo and it up, join the host
- * end to the bridge. Usable when it returns (no duplicate address detection). If a leftover of the
- * same zone has the name, it is pushed aside. On failure nothing is left. */
+/* Make the pair, join the host end to the bridge, give the zone's end its addresses and routes,
+ * bring lo and it up. No duplicate address detection. If a leftover of the same zone has the name,
+ * it is pushed aside. On failure nothing is left. */
 int net_zone_attach(const struct net_zone_plan *plan, struct err *e);
+/* Wait until the bridge carries the zone's packets, which the kernel does some time after attach;
+ * as a rule it is so already. The time being over is success: what is sent too early is sent again.
+ */
+int net_zone_wait(const char *host_if, const char *bridge, int timeout_ms, struct err *e);
 /* The zone has ended: its port neither sends nor receives from now on and does not keep the bridge.
  * A port that is gone is success; an interface that is not ours is left alone (HOST). */
 int net_zone_detach(const char *host_if, struct err *e);

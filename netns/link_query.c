@@ -16,6 +16,17 @@
 #define ALIAS_GONE "cella gone "
 _Static_assert(sizeof ALIAS_ZONE == sizeof ALIAS_GONE, "one is written over the other");
 
+static void parse_port(struct nlattr *info[], struct link_info *ret)
+{
+	struct nlattr *port[IFLA_BRPORT_MAX + 1];
+	if (!info[IFLA_INFO_SLAVE_KIND] || !info[IFLA_INFO_SLAVE_DATA] ||
+		nla_strcmp(info[IFLA_INFO_SLAVE_KIND], "bridge") != 0 ||
+		nla_parse_nested(port, IFLA_BRPORT_MAX, info[IFLA_INFO_SLAVE_DATA], NULL) < 0)
+		return;
+	if (port[IFLA_BRPORT_STATE] && nla_len(port[IFLA_BRPORT_STATE]) == sizeof(uint8_t))
+		ret->port_state = nla_get_u8(port[IFLA_BRPORT_STATE]);
+}
+
 bool link_query_parse(const struct nlmsghdr *h, struct link_info *ret)
 {
 	struct nlattr *tb[IFLA_MAX + 1], *info[IFLA_INFO_MAX + 1];
@@ -33,12 +44,16 @@ bool link_query_parse(const struct nlmsghdr *h, struct link_info *ret)
 		ret->master = nla_get_u32(tb[IFLA_MASTER]);
 	if (tb[IFLA_MTU] && nla_len(tb[IFLA_MTU]) == sizeof(uint32_t))
 		ret->mtu = nla_get_u32(tb[IFLA_MTU]);
+	if (tb[IFLA_OPERSTATE] && nla_len(tb[IFLA_OPERSTATE]) == sizeof(uint8_t))
+		ret->operstate = nla_get_u8(tb[IFLA_OPERSTATE]);
 	if (tb[IFLA_ADDRESS] && nla_len(tb[IFLA_ADDRESS]) == sizeof ret->mac.bytes)
 		memcpy(ret->mac.bytes, nla_data(tb[IFLA_ADDRESS]), sizeof ret->mac.bytes);
 	if (tb[IFLA_LINKINFO] &&
-		nla_parse_nested(info, IFLA_INFO_MAX, tb[IFLA_LINKINFO], NULL) >= 0 &&
-		info[IFLA_INFO_KIND])
-		(void)nla_strlcpy(ret->kind, info[IFLA_INFO_KIND], sizeof ret->kind);
+		nla_parse_nested(info, IFLA_INFO_MAX, tb[IFLA_LINKINFO], NULL) >= 0) {
+		if (info[IFLA_INFO_KIND])
+			(void)nla_strlcpy(ret->kind, info[IFLA_INFO_KIND], sizeof ret->kind);
+		parse_port(info, ret);
+	}
 	return true;
 }
 

@@ -12,6 +12,8 @@ enum {
 };
 struct link_info {
 	unsigned index, flags, master, mtu; /* flags: IFF_*; master 0: none */
+	uint8_t operstate;		    /* IF_OPER_* */
+	uint8_t port_state;		    /* BR_STATE_*, of a bridge's port */
 	char name[IFNAMSIZ];
 	char kind[16]; /* "bridge", "veth", "" */
 	char alias[LINK_ALIAS_SIZE];

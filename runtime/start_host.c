@@ -32,7 +32,8 @@
 
 /* A zone side that says nothing for so long hangs, on a dead network file system perhaps. */
 enum {
-	ANSWER_TIMEOUT_S = 60
+	ANSWER_TIMEOUT_S = 60,
+	PORT_TIMEOUT_MS = 200 /* later than that, a zone's first packets are sent again */
 };
 
 static int leave_the_command(struct start *s, struct err *e);
@@ -454,6 +455,9 @@ static int open_gate(struct start *s, struct err *e)
 	s->state.init.pid = s->pid;
 	if (proc_start_time(s->pid, &s->state.init.start_time) < 0)
 		return err_sys(e, errno, "read the start time of pid %d", s->pid);
+	if (s->plan.eth.present &&
+		net_zone_wait(s->state.host_if, s->network.bridge, PORT_TIMEOUT_MS, e) < 0)
+		return err_at(e, "network", s->plan.eth.name);
 	if (fd_send(s->sock, &go, sizeof go, NULL, 0) < 0)
 		return err_sys(e, errno, "open the gate");
 	s->proto = (enum start_state)start_next(s->proto, go.kind);
