@@ -5,6 +5,7 @@
 #include "isolation/cgroups/cg_internal.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -64,6 +65,36 @@ static int verify(const struct cg *c, const struct cg_setting *s, uint64_t page,
 	return 0;
 }
 
+/* v2 takes any memory.max, and then kills until it is kept; v1 refuses one that it cannot keep. So
+ * that v2 refuses as well, the zone has to give back first what it can. */
+static int make_room(const struct cg *c, const struct cg_setting *s, struct err *e)
+{
+	enum {
+		ROUNDS = 8 /* what it gives back may be in use again before we look */
+	};
+	uint64_t want = CG_MAX, used;
+	char text[64];
+	int fd = c->limit_fd[s->hier];
+	(void)cg_parse_number(s->value, &want);
+	for (int round = 0;; round++) {
+		if (path_read_virtual(fd, "memory.current", text, sizeof text) < 0)
+			return refused(c, s, errno, e);
+		if (!cg_parse_number(text, &used) || used <= want)
+			return 0;
+		(void)snprintf(text, sizeof text, "%" PRIu64, used - want);
+		if (round == ROUNDS || path_write_virtual(fd, "memory.reclaim", text) < 0)
+			break;
+	}
+	err_set(e, ERR_HOST, "%s: cannot be %s, the zone uses %" PRIu64, s->field, s->value, used);
+	err_hint(e, "the zone uses more than that and the kernel could not take it back");
+	return err_at(e, "cgroups", c->name);
+}
+
+static bool is_memory_max(const struct cg *c, const struct cg_setting *s)
+{
+	return c->host->hier[s->hier].v2 && str_eq(s->file, "memory.max");
+}
+
 /* v1 wants limit <= memory+swap at every moment: which of the two must go first depends on the
  * direction, so one that is refused with EINVAL is tried again after the others. */
 static bool may_defer(const struct cg *c, const struct cg_setting *s, int errnum)
@@ -107,6 +138,8 @@ int cg_settings_apply(
 		if (old)
 			remember(c, &s[i], &old[i]);
 		done = i + 1;
+		if (old && is_memory_max(c, &s[i]) && (failed = make_room(c, &s[i], e)))
+			break;
 		int r = write_value(c, &s[i], s[i].value);
 		again[i] = may_defer(c, &s[i], r);
 		if (r && !again[i])

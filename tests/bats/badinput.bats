@@ -52,8 +52,12 @@ row() { CASES=$BATS_FILE_TMPDIR "$BATS_TEST_DIRNAME/badinput/run" "$1"; }
 @test "B19 devices" { row B19; }
 @test "B20 resources" { row B20; }
 @test "B20 less memory than a running zone holds" {
-	requires cgroup_v1 # v2 takes the limit, and ends processes until it is kept
+	local pid max
+	pid=$(zone_pid live) max=$(group_file live memory.limit_in_bytes memory.max)
 	row B20-live
+	[ "$(zone_pid live)" = "$pid" ]
+	[ "$(group_file live memory.limit_in_bytes memory.max)" = "$max" ]
+	[ "$(in_zone live /bin/busybox pidof sleep | wc -w)" -eq 1 ]
 }
 @test "B21 boot order" { row B21; }
 @test "B22 hooks, environment, arguments" { row B22; }

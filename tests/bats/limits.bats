@@ -22,6 +22,19 @@ load helpers
 	[ "$(jq '.oom_kills' <<<"$output")" -ge 1 ]
 }
 
+@test "memory.max of a running zone: what can be given back makes room, and nothing is killed" {
+	cella_is 0 create web --set resources.memory.max=128M
+	cella_is 0 start web
+	in_zone web sh -c 'dd if=/dev/zero of=/file bs=1M count=48 && sync /file && cat /file >/dev/null'
+	[ "$(group_file web memory.usage_in_bytes memory.current)" -gt $((40 << 20)) ]
+	cella_is 0 set web resources.memory.max=16M
+	[ "$(group_file web memory.limit_in_bytes memory.max)" = $((16 << 20)) ]
+	[ "$(group_file web memory.usage_in_bytes memory.current)" -le $((16 << 20)) ]
+	cella_is 0 list -j
+	[ "$(jq -r '.[0] | "\(.state) \(.memory_max)"' <<<"$output")" = "running $((16 << 20))" ]
+	in_zone web true
+}
+
 @test "pids.max: a fork bomb ends at the limit" {
 	cella_is 0 create web --set resources.pids.max=40
 	cella_is 0 start web
