@@ -172,6 +172,10 @@ static int fail_with_reason(int fs_fd, int errnum, const char *what, struct err 
 	if (reason[0])
 		return err_sys(e, errnum, "%s: %s", what, reason);
 	err_sys(e, errnum, "%s", what);
+	/* Without a word: from a kernel that keeps its reasons for its log, before Linux 6.5. */
+	if (errnum == EINVAL)
+		return err_hint(e, "overlays of id-mapped layers need Linux 5.19; the kernel's log "
+				   "(dmesg) may say more");
 	return err_hint(e, "the kernel's log (dmesg) may say why");
 }
 

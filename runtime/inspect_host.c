@@ -62,7 +62,7 @@ static void check_kernel(const struct store *s, struct check *c)
 	if (uname(&u) < 0 || sscanf(u.release, "%u.%u", &major, &minor) != 2)
 		found(c, CHECK_WARN, "unknown");
 	else
-		found(c, major > 6 || (major == 6 && minor >= 1) ? CHECK_OK : CHECK_WARN,
+		found(c, major > 5 || (major == 5 && minor >= 19) ? CHECK_OK : CHECK_WARN,
 			"Linux %s, %s", u.release, u.machine);
 }
 
@@ -338,7 +338,8 @@ static const struct row {
 	void (*run)(const struct store *s, struct check *c);
 	const char *needed, *hint;
 } rows[] = {
-	{"kernel", check_kernel, "6.1 or later", "older kernels are not tested"},
+	{"kernel", check_kernel, "5.19 or later; 6.1 and 6.18 are tested",
+		"before 5.19 there are no overlays of id-mapped layers"},
 	{"system_calls", check_calls, "clone3, openat2, the mount calls...", ""},
 	{"namespaces", check_namespaces, "user mnt pid net ipc uts cgroup",
 		"the kernel was built without them"},

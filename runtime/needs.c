@@ -3,6 +3,7 @@
 #include "base/str.h"
 
 #include <errno.h>
+#include <linux/close_range.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -11,7 +12,8 @@
 #endif
 
 /* Arguments that every kernel with the call refuses, before it looks at who calls or touches
- * anything. A later one that takes them would find NULL and -1. */
+ * anything. A later one that takes them would find NULL and -1. close_range came before the flag
+ * that is wanted: here it succeeds, on nothing, and EINVAL is as good as ENOSYS. */
 static const struct need {
 	const char *name, *since;
 	long number, args[5];
@@ -28,7 +30,7 @@ static const struct need {
 	{"clone3", "5.3", SYS_clone3, {0, 0}},
 	{"pidfd_open", "5.3", SYS_pidfd_open, {-1, -1}},
 	{"openat2", "5.6", SYS_openat2, {-1, 0, 0, 0}},
-	{"close_range", "5.9", SYS_close_range, {1, 0, 0}},
+	{"close_range", "5.11", SYS_close_range, {~0U, ~0U, CLOSE_RANGE_CLOEXEC}},
 	{"mount_setattr", "5.12", SYS_mount_setattr, {-1, 0, -1, 0, 0}},
 };
 
@@ -38,7 +40,8 @@ int needs_check(struct err *e)
 	for (size_t i = 0; i < ARRAY_LEN(needs); i++) {
 		const struct need *n = &needs[i];
 		const long *a = n->args;
-		if (syscall(n->number, a[0], a[1], a[2], a[3], a[4]) < 0 && errno == ENOSYS)
+		if (syscall(n->number, a[0], a[1], a[2], a[3], a[4]) < 0 &&
+			(errno == ENOSYS || (errno == EINVAL && n->number == SYS_close_range)))
 			str_addf(&missing, "%s%s (Linux %s)", missing.len ? ", " : "", n->name,
 				n->since);
 	}
@@ -47,6 +50,7 @@ int needs_check(struct err *e)
 	if (!missing.len)
 		return 0;
 	err_set(e, ERR_HOST, "this kernel lacks %s", missing.buf);
-	return err_hint(e, "Linux 6.1 or later has them all; a filter around this command may hide "
-			   "them as well");
+	return err_hint(e,
+		"Linux 5.19 or later has them all; a filter around this command may hide "
+		"them as well");
 }

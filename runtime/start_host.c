@@ -244,7 +244,7 @@ static int explain_clone(int errnum, struct err *e)
 	case ENOSPC:
 		return err_hint(e, "the limit of namespaces is reached: see user.max_*_namespaces");
 	case ENOSYS:
-		return err_hint(e, "Linux 6.1 or newer is needed");
+		return err_hint(e, "Linux 5.19 or newer is needed");
 	default:
 		return -1;
 	}
@@ -548,7 +548,7 @@ void start_explain(const struct start *s, const struct start_msg *m, struct err 
 			("the file is there, its loader (ld.so, or the one behind #!) "
 			 "is not: is the root complete, and for this architecture?"),
 		[FAULT_HINT_NOT_DIRECTORY] = "it must be an ordinary directory in the zone's root",
-		[FAULT_HINT_KERNEL_TOO_OLD] = "Linux 6.1 or newer is needed",
+		[FAULT_HINT_KERNEL_TOO_OLD] = "Linux 5.19 or newer is needed",
 		[FAULT_HINT_MOUNT_LIMIT] = "the limit of mounts is reached: sysctl fs.mount-max",
 	};
 	char object[sizeof m->fault.object];

@@ -31,7 +31,7 @@ teardown() { :; }
 		fsconfig fsmount memfd_create statx seccomp; do
 		without $call start web
 		[ "$status" -eq 7 ]
-		error_has "this kernel lacks $call (Linux " "hint: Linux 6.1"
+		error_has "this kernel lacks $call (Linux " "hint: Linux 5.19"
 		state_is web stopped
 	done
 	audit | diff "$BATS_TEST_TMPDIR/before" -
@@ -40,13 +40,20 @@ teardown() { :; }
 }
 
 @test "R12 all that is missing is named at once" {
-	local all="lacks clone3 (Linux 5.3), close_range (Linux 5.9), mount_setattr (Linux 5.12)"
+	local all="lacks clone3 (Linux 5.3), close_range (Linux 5.11), mount_setattr (Linux 5.12)"
 	without close_range,clone3,mount_setattr start web
 	[ "$status" -eq 7 ]
 	error_has "$all"
 	without close_range,clone3,mount_setattr host check -j
 	[ "$status" -eq 7 ]
 	[[ $(jq -r '.[] | select(.check == "system_calls") | .state + ": " + .found' <<<"$output") == "missing: this kernel $all" ]]
+}
+
+@test "R12 close_range without the flag that is needed is as good as none" {
+	without close_range=EINVAL start web
+	[ "$status" -eq 7 ]
+	error_has "this kernel lacks close_range (Linux 5.11)"
+	state_is web stopped
 }
 
 @test "R12 no eBPF: the device filter of cgroup v2 is named; v1 needs none" {

@@ -1,5 +1,5 @@
-/* deny CALL[,CALL]... -- COMMAND [ARG]...: runs the command on a kernel that lacks the named system
- * calls. They end with ENOSYS in it and in all that it starts. */
+/* deny CALL[=EINVAL][,CALL]... -- COMMAND [ARG]...: runs the command on a kernel that lacks the
+ * named system calls. They end with ENOSYS (or EINVAL) in it and in all that it starts. */
 #include <errno.h>
 #include <seccomp.h>
 #include <stdio.h>
@@ -9,15 +9,19 @@
 int main(int argc, char **argv)
 {
 	if (argc < 4 || strcmp(argv[2], "--") != 0) {
-		fprintf(stderr, "usage: deny CALL[,CALL]... -- COMMAND [ARG]...\n");
+		fprintf(stderr, "usage: deny CALL[=EINVAL][,CALL]... -- COMMAND [ARG]...\n");
 		return 2;
 	}
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
 	if (!filter || seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0) < 0)
 		return 2;
-	for (const char *name = strtok(argv[1], ","); name; name = strtok(NULL, ",")) {
+	for (char *name = strtok(argv[1], ","); name; name = strtok(NULL, ",")) {
+		char *given = strstr(name, "=EINVAL");
+		if (given)
+			*given = '\0';
 		int call = seccomp_syscall_resolve_name(name);
-		if (call < 0 || seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), call, 0) < 0) {
+		uint32_t action = SCMP_ACT_ERRNO(given ? EINVAL : ENOSYS);
+		if (call < 0 || seccomp_rule_add(filter, action, call, 0) < 0) {
 			fprintf(stderr, "deny: no system call '%s'\n", name);
 			return 2;
 		}
