@@ -6,6 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+enum {
+	NAME_SHOWN_MAX = 80
+};
+
 static bool reserve(struct strbuf *s, size_t more)
 {
 	if (s->failed)
@@ -180,12 +184,22 @@ void str_add_escaped(struct strbuf *s, const char *text, size_t max)
 	}
 }
 
-const char *str_escape(char *out, size_t size, const char *text)
+static const char *escape_into(char *out, size_t size, const char *text, size_t max)
 {
 	autostr struct strbuf s = {0};
-	str_add_escaped(&s, text, 80);
+	str_add_escaped(&s, text, max);
 	(void)snprintf(out, size, "%s", s.failed || !s.buf ? "" : s.buf);
 	return out;
+}
+
+const char *str_escape(char *out, size_t size, const char *text)
+{
+	return escape_into(out, size, text, NAME_SHOWN_MAX);
+}
+
+const char *str_escape_all(char *out, size_t size, const char *text)
+{
+	return escape_into(out, size, text, size);
 }
 
 bool str_is_printable(const char *s, size_t len)

@@ -39,7 +39,9 @@ bool str_ends(const char *s, const char *suffix);
  * UTF-8, U+2028/2029, bidi overrides) written as \xNN, and at most `max` bytes of input; "..."
  * marks a cut. For zone-made or user-made text in messages and tables. */
 void str_add_escaped(struct strbuf *s, const char *text, size_t max);
-/* The same into a buffer, for error messages. Returns `out`. */
+/* The same into a buffer, for a name in an error message: at most 80 bytes of it. Returns `out`. */
 const char *str_escape(char *out, size_t size, const char *text);
+/* The same for a whole message. */
+const char *str_escape_all(char *out, size_t size, const char *text);
 /* True if the bytes are valid UTF-8 without any character that str_escape would escape. */
 bool str_is_printable(const char *s, size_t len);

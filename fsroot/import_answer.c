@@ -38,7 +38,7 @@ static bool take_line(struct answer *a, const char *key, const char *value)
 	}
 	if (str_eq(key, "warning")) {
 		if (r->n_warnings < IMPORT_WARNINGS_MAX)
-			str_escape(r->warnings[r->n_warnings++], sizeof r->warnings[0], value);
+			str_escape_all(r->warnings[r->n_warnings++], sizeof r->warnings[0], value);
 		return true;
 	}
 	if (str_eq(key, "error"))
@@ -66,12 +66,12 @@ static int fail_with(const struct answer *a, struct err *e)
 	char shown[sizeof e->msg];
 	int errnum = a->errnum < 4096 ? (int)a->errnum : 0;
 	if (a->step)
-		return err_sys(e, errnum, "%s", str_escape(shown, sizeof shown, a->step));
-	err_set(e, class_of(a->cls), "%s", str_escape(shown, sizeof shown, a->error));
+		return err_sys(e, errnum, "%s", str_escape_all(shown, sizeof shown, a->step));
+	err_set(e, class_of(a->cls), "%s", str_escape_all(shown, sizeof shown, a->error));
 	if (e)
 		e->sys_errno = errnum;
 	if (a->hint)
-		err_hint(e, "%s", str_escape(shown, sizeof shown, a->hint));
+		err_hint(e, "%s", str_escape_all(shown, sizeof shown, a->hint));
 	return -1;
 }
 

@@ -17,6 +17,18 @@ TEST(numbers_are_strict)
 	CHECK(str_to_u32("4294967295", &w) && !str_to_u32("4294967296", &w));
 }
 
+TEST(escape_of_a_name_is_short_and_of_a_message_whole)
+{
+	char text[301], out[1300];
+	memset(text, 'a', sizeof text - 1);
+	text[300] = '\0';
+	CHECK_INT(strlen(str_escape(out, sizeof out, text)), 83);
+	CHECK_STR(str_escape_all(out, sizeof out, text), text);
+	text[299] = '\n';
+	CHECK_STR(str_escape_all(out, sizeof out, text) + 299, "\\x0a");
+	CHECK_INT(strlen(str_escape_all(out, 20, text)), 19);
+}
+
 TEST(escape_leaves_no_control_byte)
 {
 	static const struct {
