@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -42,6 +43,7 @@ struct child {
 	int archive_fd, dest_fd, answer_fd, program_fd, null_fd;
 	int go_fd; /* readable when the ids are mapped, at its end when the host side is gone */
 	char entries[24], bytes[24];
+	char *switches; /* base/defence.h */
 };
 
 /* CHILD: the answer for a failure before the program runs. No stdio. */
@@ -133,7 +135,7 @@ static void __attribute__((noreturn)) run_child(struct child *c)
 	char byte;
 	const char *const argv[] = {
 		"cella-unpack", "--entries", c->entries, "--bytes", c->bytes, NULL};
-	const char *const envp[] = {NULL};
+	const char *const envp[] = {c->switches, NULL};
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		child_fail(c->answer_fd, "cannot bind the unpacker to its parent");
 	if (fd_read_all(c->go_fd, &byte, 1) != 1)
@@ -269,6 +271,7 @@ static int import_checked(const struct import_plan *plan, struct import_result *
 		.program_fd = program_fd,
 		.null_fd = null_fd,
 		.go_fd = fd_steal(&go_read_fd),
+		.switches = defence_environment(),
 	};
 	(void)snprintf(c.entries, sizeof c.entries, "%llu",
 		(unsigned long long)(plan->max_entries ?: IMPORT_ENTRIES_DEFAULT));

@@ -1,23 +1,19 @@
 /* cella-unpack: unpack the archive on fd 0 into the directory on fd 3 and answer on fd 1. Started
- *by fsroot/import in namespaces of its own; it confines itself further before it looks at the first
- *byte.
+ * by fsroot/import in namespaces of its own; it confines itself further before it looks at the
+ * first byte.
  *
  * The answer is lines of "key value"; the last one is "end" or the answer is not complete:
  *	entries N, bytes N, skipped_devices N, sha256 HEX, warning TEXT, end
  *	error TEXT, hint TEXT, class N, errno N, end */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <linux/capability.h>
 
 #include "base/err.h"
 #include "base/str.h"
-#include "base/sys.h"
+#include "fsroot/unpack/confine.h"
 #include "fsroot/unpack/stream.h"
 #include "fsroot/unpack/tar.h"
 #include "fsroot/unpack/writer.h"
@@ -34,7 +30,7 @@ struct options {
 static void print_line(const char *key, const char *text)
 {
 	char shown[TEXT_MAX];
-	printf("%s %s\n", key, str_escape(shown, sizeof shown, text));
+	printf("%s %s\n", key, str_escape_all(shown, sizeof shown, text));
 }
 
 static int print_error(const struct err *e)
@@ -71,30 +67,6 @@ static int parse_options(int argc, char **argv, struct options *ret, struct err 
 	return 0;
 }
 
-/* The destination becomes the root, so that even a mistake below has nowhere else to go; then only
- * what writing files of any owner needs is kept. */
-static int confine(struct err *e)
-{
-	const uint64_t keep = UINT64_C(1) << CAP_CHOWN | UINT64_C(1) << CAP_DAC_OVERRIDE |
-			      UINT64_C(1) << CAP_FOWNER | UINT64_C(1) << CAP_FSETID |
-			      UINT64_C(1) << CAP_SETFCAP;
-	const struct rlimit none = {0, 0};
-	uint64_t effective, permitted, inheritable;
-	struct stat st;
-	if (fstat(DEST_FD, &st) < 0 || !S_ISDIR(st.st_mode))
-		return err_set(e, ERR_USAGE, "fd %d is not the directory to unpack into", DEST_FD);
-	if (fchdir(DEST_FD) < 0 || chroot(".") < 0)
-		return err_sys(e, errno, "cannot change the root to the destination");
-	if (sys_capget(&effective, &permitted, &inheritable) < 0 ||
-		sys_capset(permitted & keep, permitted & keep, 0) < 0)
-		return err_sys(e, errno, "cannot drop capabilities");
-	/* No program is run from here, least of all a decompressor. */
-	if (setrlimit(RLIMIT_NPROC, &none) < 0)
-		return err_sys(e, errno, "cannot set a limit");
-	umask(0);
-	return 0;
-}
-
 static int unpack(const struct options *o, struct writer *w, struct stream_end *end, struct err *e)
 {
 	/* Headers and padding may outweigh content, but not without bound. */
@@ -114,7 +86,8 @@ int main(int argc, char **argv)
 	struct options o = {.max_entries = 1000000, .max_bytes = UINT64_C(64) << 30};
 	struct writer w = {.parent_fd = -1};
 	struct stream_end end;
-	if (parse_options(argc, argv, &o, &e) < 0 || confine(&e) < 0)
+	umask(0);
+	if (parse_options(argc, argv, &o, &e) < 0 || confine_unpacker(DEST_FD, &e) < 0)
 		return print_error(&e);
 	int r = unpack(&o, &w, &end, &e);
 	int status = r < 0 ? print_error(&e) : print_result(&w, &end);

@@ -5,19 +5,14 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "fsroot/unpack/attributes.h"
 #include "fsroot/unpack/name.h"
-
-enum {
-	SPACE_CHECK_EVERY = 64 << 20,
-	SPACE_RESERVE = 64 << 20
-};
 
 /* A directory whose time is set at the end; the path follows. */
 struct time_record {
@@ -30,8 +25,7 @@ int writer_init(
 {
 	*w = (struct writer){
 		.root_fd = root_fd,
-		.max_entries = max_entries,
-		.max_bytes = max_bytes,
+		.limits = {.max_entries = max_entries, .max_bytes = max_bytes},
 		.parent_fd = -1,
 	};
 	/* On disk and without a name: a million directories must not need a million pieces of
@@ -66,10 +60,8 @@ void writer_warn(struct writer *w, const char *fmt, ...)
 
 static int count_entry(struct writer *w, struct err *e)
 {
-	if (++w->entries <= w->max_entries)
-		return 0;
-	err_set(e, ERR_FAILED, "limit of %llu entries reached", (unsigned long long)w->max_entries);
-	return err_hint(e, "--max-entries raises it");
+	w->entries++;
+	return limits_add_entry(&w->limits, w->root_fd, e);
 }
 
 static void forget_parent(struct writer *w)
@@ -82,6 +74,8 @@ static void forget_parent(struct writer *w)
 static int open_dir(struct writer *w, const char *dir, struct err *e)
 {
 	autofd int at = path_open_beneath(w->root_fd, *dir ? dir : ".", O_PATH | O_DIRECTORY, 0);
+	if (at < 0 && defence_is_off("S20"))
+		at = openat(w->root_fd, dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (at >= 0)
 		return fd_steal(&at);
 	at = path_open_beneath(w->root_fd, ".", O_PATH | O_DIRECTORY, 0);
@@ -152,15 +146,17 @@ static int remove_earlier(struct writer *w, int parent, const char *name, struct
 	return err_sys(e, errno, "cannot replace an earlier one");
 }
 
-static int check_space(struct writer *w, int fd, struct err *e)
+/* After EEXIST: what has the name is gone, and the parent open again, which that may have closed.
+ */
+static int make_room(
+	struct writer *w, const char *path, int *parent, const char **name, struct err *e)
 {
-	struct statvfs fs;
-	if (w->bytes - w->bytes_at_check < SPACE_CHECK_EVERY)
-		return 0;
-	w->bytes_at_check = w->bytes;
-	if (fstatvfs(fd, &fs) < 0 || fs.f_bavail * fs.f_frsize >= SPACE_RESERVE)
-		return 0;
-	return err_sys(e, ENOSPC, "the file system of the store is full");
+	if (errno != EEXIST)
+		return err_sys(e, errno, "cannot make it");
+	if (remove_earlier(w, *parent, *name, e) < 0)
+		return -1;
+	*parent = open_parent(w, path, name, e);
+	return *parent < 0 ? -1 : 0;
 }
 
 static int write_piece(
@@ -168,11 +164,8 @@ static int write_piece(
 {
 	const char *p = data;
 	w->bytes += len;
-	if (w->bytes > w->max_bytes) {
-		err_set(e, ERR_FAILED, "limit of %llu bytes reached",
-			(unsigned long long)w->max_bytes);
-		return err_hint(e, "--max-bytes raises it");
-	}
+	if (limits_add_bytes(&w->limits, fd, len, e) < 0)
+		return -1;
 	while (len) {
 		ssize_t n = pwrite(fd, p, len, at);
 		if (n < 0 && errno == EINTR)
@@ -183,7 +176,7 @@ static int write_piece(
 		at += n;
 		len -= (size_t)n;
 	}
-	return check_space(w, fd, e);
+	return 0;
 }
 
 static int write_data(struct writer *w, struct archive *a, int fd, int64_t size, struct err *e)
@@ -219,8 +212,7 @@ static int put_file(struct writer *w, struct archive *a, struct archive_entry *e
 	const int flags = O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC;
 	autofd int fd = openat(parent, name, flags, 0600);
 	if (fd < 0 && errno == EEXIST) {
-		if (remove_earlier(w, parent, name, e) < 0 ||
-			(parent = open_parent(w, path, &name, e)) < 0)
+		if (make_room(w, path, &parent, &name, e) < 0)
 			return -1;
 		fd = openat(parent, name, flags, 0600);
 	}
@@ -252,8 +244,9 @@ static int put_directory(
 		struct stat st;
 		if (errno != EEXIST || fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			return err_sys(e, errno, "cannot make it");
-		if (!S_ISDIR(st.st_mode) &&
-			(remove_earlier(w, parent, name, e) < 0 || mkdirat(parent, name, 0700) < 0))
+		if (!S_ISDIR(st.st_mode) && remove_earlier(w, parent, name, e) < 0)
+			return -1;
+		if (!S_ISDIR(st.st_mode) && mkdirat(parent, name, 0700) < 0)
 			return err_sys(e, errno, "cannot make it");
 	}
 	autofd int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -270,15 +263,15 @@ static int put_symlink(
 	const char *name, *target = archive_entry_symlink(entry);
 	if (!target || !target[0] || strlen(target) >= NAME_PATH_MAX)
 		return err_set(e, ERR_FAILED, "is a symbolic link without a usable target");
-	if (name_link_climbs(path, target))
+	if (name_link_climbs(path, target) && !defence_is_off("S20"))
 		return err_set(e, ERR_FAILED, "is a symbolic link that climbs above the root");
 	int parent = open_parent(w, path, &name, e);
 	if (parent < 0)
 		return -1;
 	if (symlinkat(target, parent, name) < 0) {
-		if (errno != EEXIST || remove_earlier(w, parent, name, e) < 0 ||
-			(parent = open_parent(w, path, &name, e)) < 0 ||
-			symlinkat(target, parent, name) < 0)
+		if (make_room(w, path, &parent, &name, e) < 0)
+			return -1;
+		if (symlinkat(target, parent, name) < 0)
 			return err_sys(e, errno, "cannot make it");
 	}
 	return attributes_set_at(parent, name, entry, e);
@@ -291,9 +284,9 @@ static int put_fifo(struct writer *w, struct archive_entry *entry, const char *p
 	if (parent < 0)
 		return -1;
 	if (mkfifoat(parent, name, 0600) < 0) {
-		if (errno != EEXIST || remove_earlier(w, parent, name, e) < 0 ||
-			(parent = open_parent(w, path, &name, e)) < 0 ||
-			mkfifoat(parent, name, 0600) < 0)
+		if (make_room(w, path, &parent, &name, e) < 0)
+			return -1;
+		if (mkfifoat(parent, name, 0600) < 0)
 			return err_sys(e, errno, "cannot make it");
 	}
 	return attributes_set_at(parent, name, entry, e);
@@ -354,7 +347,8 @@ static int put_checked(struct writer *w, struct archive *a, struct archive_entry
 	if (archive_entry_hardlink(entry))
 		return is_root ? err_set(e, ERR_FAILED, "names the top directory")
 			       : put_hardlink(w, entry, path, e);
-	if (attributes_check(entry, e) < 0)
+	if (attributes_check(entry, e) < 0 ||
+		limits_check_entry(&w->limits, w->root_fd, entry, e) < 0)
 		return -1;
 	unsigned type = archive_entry_filetype(entry);
 	if (is_root && type != AE_IFDIR)
@@ -382,7 +376,9 @@ int writer_put(struct writer *w, struct archive *a, struct archive_entry *entry,
 	const char *raw = archive_entry_pathname(entry);
 	enum name_verdict verdict = name_normalize(raw, path);
 	int r = count_entry(w, e);
-	if (r == 0 && verdict != NAME_OK && verdict != NAME_IS_ROOT)
+	if (defence_is_off("S20") && (verdict == NAME_ABSOLUTE || verdict == NAME_DOTDOT))
+		(void)snprintf(path, sizeof path, "%s", raw);
+	else if (r == 0 && verdict != NAME_OK && verdict != NAME_IS_ROOT)
 		r = err_set(e, ERR_FAILED, "%s", name_reason(verdict));
 	if (r == 0)
 		r = put_checked(w, a, entry, path, verdict == NAME_IS_ROOT, e);

@@ -2,6 +2,7 @@
  * across no link (S20). libarchive only reads; what is written, and whether, is decided here. */
 #pragma once
 #include "base/err.h"
+#include "fsroot/unpack/limits.h"
 #include <archive.h>
 #include <archive_entry.h>
 #include <stdint.h>
@@ -14,10 +15,9 @@ enum {
 
 struct writer {
 	int root_fd;
-	uint64_t max_entries, max_bytes;
+	struct limits limits;
 
 	uint64_t entries, bytes, skipped_devices;
-	uint64_t bytes_at_check; /* when the free space was looked at last */
 	char warnings[WRITER_WARNINGS_MAX][256];
 	size_t n_warnings;
 

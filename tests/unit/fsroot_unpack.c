@@ -443,7 +443,7 @@ TEST(limits)
 	tar_end(&t);
 	CHECK_INT(unpack_limited(&t, 10, 1 << 20), -1);
 	CHECK(says("limit of 10 entries"));
-	CHECK(strstr(err.hint, "--max-entries"));
+	CHECK(strstr(err.hint, "unpack_max_entries"));
 	/* Directories made on the way count as well. */
 	tar_add(&t, (struct tar_entry){.name = "a/b/c/d/e/f/g/h/i/j/k/l"});
 	tar_end(&t);
@@ -452,7 +452,7 @@ TEST(limits)
 	sample(&t, true);
 	CHECK_INT(unpack_limited(&t, 10, 4000), -1);
 	CHECK(says("limit of 4000 bytes"));
-	CHECK(strstr(err.hint, "--max-bytes"));
+	CHECK(strstr(err.hint, "unpack_max_bytes"));
 	/* A bomb: 64 MiB of zeros in 64 KiB. */
 	char *zeros = calloc(1, 64 << 20);
 	tar_add(&t, (struct tar_entry){.name = "z", .data = zeros, .size = 64 << 20});
