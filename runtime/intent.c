@@ -94,11 +94,11 @@ int intent_clear(int zone_dir_fd, struct err *e)
 	return fsync(zone_dir_fd) < 0 ? err_sys(e, errno, "sync the zone's directory") : 0;
 }
 
-enum clone_recovery intent_clone_recovery(bool record_has_layer, bool layer_has_fs)
+enum move_recovery intent_move_recovery(bool record_has_layer, bool layer_has_fs)
 {
 	if (!record_has_layer)
-		return CLONE_UNDO;
-	return layer_has_fs ? CLONE_FINISH : CLONE_DAMAGED;
+		return MOVE_UNDO;
+	return layer_has_fs ? MOVE_FINISH : MOVE_DAMAGED;
 }
 
 enum rename_recovery intent_rename_recovery(const struct intent *in, const char *name)

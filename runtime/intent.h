@@ -37,13 +37,14 @@ int intent_write(int zone_dir_fd, const struct intent *in, struct err *e);
 /* Durable. None is success. */
 int intent_clear(int zone_dir_fd, struct err *e);
 
-/* What an interrupted clone calls for. Pure: the whole decision, tested for every combination. */
-enum clone_recovery {
-	CLONE_UNDO,    /* put fs back as upper if it was moved, drop L */
-	CLONE_FINISH,  /* make upper if it is missing */
-	CLONE_DAMAGED, /* the record names L, but L has no fs: not our doing */
+/* What an interrupted move of upper calls for. Pure: the whole decision, tested for every
+ * combination. */
+enum move_recovery {
+	MOVE_UNDO,    /* put fs back as upper if it was moved, drop L */
+	MOVE_FINISH,  /* make upper if it is missing */
+	MOVE_DAMAGED, /* the record names L, but L has no fs: not our doing */
 };
-enum clone_recovery intent_clone_recovery(bool record_has_layer, bool layer_has_fs);
+enum move_recovery intent_move_recovery(bool record_has_layer, bool layer_has_fs);
 
 /* What an interrupted rename calls for, from the name under which the zone is found. Pure. */
 enum rename_recovery {

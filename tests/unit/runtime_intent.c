@@ -33,14 +33,14 @@ static void put(int dir, const char *text)
 	close(fd);
 }
 
-TEST(clone_decision)
+TEST(move_decision)
 {
 	/* steps 2 to 5 of intent.h: the record does not have the layer yet */
-	CHECK_INT(intent_clone_recovery(false, false), CLONE_UNDO);
-	CHECK_INT(intent_clone_recovery(false, true), CLONE_UNDO);
+	CHECK_INT(intent_move_recovery(false, false), MOVE_UNDO);
+	CHECK_INT(intent_move_recovery(false, true), MOVE_UNDO);
 	/* from 6 on */
-	CHECK_INT(intent_clone_recovery(true, true), CLONE_FINISH);
-	CHECK_INT(intent_clone_recovery(true, false), CLONE_DAMAGED);
+	CHECK_INT(intent_move_recovery(true, true), MOVE_FINISH);
+	CHECK_INT(intent_move_recovery(true, false), MOVE_DAMAGED);
 }
 
 TEST(rename_decision)
