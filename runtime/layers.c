@@ -228,6 +228,47 @@ static int each_layer(const struct store *s, int (*each)(void *arg, const char *
 	return r;
 }
 
+struct owner_walk {
+	const struct store *s;
+	const char *owner;
+	int (*each)(void *arg, const char *id, struct err *e);
+	void *arg;
+};
+
+static int each_of(void *arg, const char *id, struct err *e)
+{
+	const struct owner_walk *w = arg;
+	struct stat st;
+	char ref[REF_PATH];
+	(void)snprintf(ref, sizeof ref, "%.*s/refs/%.*s", LAYER_ID_MAX, id, UUID_LEN, w->owner);
+	if (fstatat(w->s->layers_fd, ref, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT
+			       ? 0
+			       : err_sys(e, errno, "look at '%s/layers/%s'", w->s->root, ref);
+	return w->each(w->arg, id, e);
+}
+
+int layer_each_of(const struct store *s, const char *owner,
+	int (*each)(void *arg, const char *id, struct err *e), void *arg, struct err *e)
+{
+	struct owner_walk w = {.s = s, .owner = owner, .each = each, .arg = arg};
+	return each_layer(s, each_of, &w, e);
+}
+
+bool layer_is_shared(const struct store *s, const char *id, const char *owner)
+{
+	char refs[REF_PATH];
+	(void)snprintf(refs, sizeof refs, "%.*s/refs", LAYER_ID_MAX, id);
+	DIR *d = open_list(s->layers_fd, refs);
+	bool shared = !d;
+	struct dirent *ent;
+	while (!shared && (ent = readdir(d)))
+		shared = ent->d_name[0] != '.' && strcmp(ent->d_name, owner) != 0;
+	if (d)
+		(void)closedir(d);
+	return shared;
+}
+
 struct ref_walk {
 	const struct store *s;
 	bool (*is_known)(void *arg, const char *zone_uuid);

@@ -11,7 +11,8 @@
  * somebody uses or one without refs/, which the next who meets it sweeps.
  *
  * ID is the sha256 of the uncompressed tar for a layer made from an archive (the same archive twice
- * is one layer), and "d-" with 32 random digits for a tree made from a directory or by a clone. */
+ * is one layer), and "d-" with 32 random digits for a tree made from a directory or from the
+ * writable side of a zone. */
 #pragma once
 #include "runtime/staging.h"
 #include "runtime/store.h"
@@ -21,7 +22,7 @@ enum {
 };
 
 struct layer_info {
-	const char *kind;   /* "archive", "directory", "clone" */
+	const char *kind;   /* "archive", "directory", "clone", "snapshot", "undo" */
 	const char *source; /* for people */
 	uint64_t bytes;	    /* of file content; 0 when unknown */
 	uint64_t entries;   /* 0 when unknown */
@@ -51,6 +52,13 @@ int layer_unref(const struct store *s, const char *id, const char *zone_uuid, st
 /* O_RDONLY|O_DIRECTORY descriptor of layers/ID/fs. ERR_FAILED if it is missing: the zone that needs
  * it is broken. */
 int layer_open_fs(const struct store *s, const char *id, struct err *e);
+
+/* Every layer in which `owner` (a uuid) has a reference. `each` may give it up. Stops at the first
+ * non-zero result and returns it. */
+int layer_each_of(const struct store *s, const char *owner,
+	int (*each)(void *arg, const char *id, struct err *e), void *arg, struct err *e);
+/* Has anybody but `owner` a reference? Also true if that cannot be found out. */
+bool layer_is_shared(const struct store *s, const char *id, const char *owner);
 
 /* For repair: remove every reference whose zone `is_known(arg, uuid)` denies, and every layer that
  * thereby, or already, has none. *ret_removed counts layers; may be NULL. */

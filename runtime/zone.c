@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "base/proc.h"
 #include "base/str.h"
+#include "runtime/layers.h"
 #include "specs/name.h"
 #include "specs/spec_json.h"
 
@@ -164,6 +165,17 @@ void zone_record_done(struct zone_record *r)
 	*r = (struct zone_record){0};
 }
 
+const char *const undo_mode_words[] = {"ask", "commit", "discard", NULL};
+
+static json_t *undo_to_json(const struct zone_undo *u)
+{
+	return u->is_open ? json_pack("{s:s, s:s, s:s, s:b, s:b, s:s}", "layer", u->layer, "mode",
+				    undo_mode_words[u->mode], "snapshot", u->snapshot,
+				    "has_started", (int)u->has_started, "identity_pending",
+				    (int)u->identity_pending, "etc_hostname", u->etc_hostname)
+			  : json_null();
+}
+
 static json_t *record_to_json(const struct zone_record *r)
 {
 	json_t *layers = json_array();
@@ -173,14 +185,16 @@ static json_t *record_to_json(const struct zone_record *r)
 			return NULL;
 		}
 	return json_pack(
-		"{s:i, s:s, s:I, s:o, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:s, s:s, s:s}",
+		"{s:i, s:s, s:I, s:o, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:s, s:s, s:s, s:s, "
+		"s:o}",
 		"zone_record", 1, "uuid", r->uuid, "id_first", (json_int_t)r->id_first, "layers",
 		layers, "address4", r->address4 ? r->address4 : "", "address6",
 		r->address6 ? r->address6 : "", "mac", r->mac, "source", r->source ? r->source : "",
 		"created", r->created, "ephemeral", (int)r->ephemeral, "has_started",
 		(int)r->has_started, "identity_pending", (int)r->identity_pending, "etc_hostname",
 		r->etc_hostname ? r->etc_hostname : "", "clone_of", r->clone_of ? r->clone_of : "",
-		"network", r->network ? r->network : "");
+		"network", r->network ? r->network : "", "snapshot", r->snapshot, "undo",
+		undo_to_json(&r->undo));
 }
 
 static bool take_text(const json_t *doc, const char *key, char **ret)
@@ -223,6 +237,34 @@ static bool take_layers(const json_t *doc, struct zone_record *r)
 	return true;
 }
 
+/* Since snapshots there are: absent in older files. */
+static bool take_snapshot(const json_t *doc, const char *key, char ret[ZONE_NAME_MAX + 1])
+{
+	if (!json_object_get(doc, key))
+		return true;
+	return take_fixed(doc, key, ret, ZONE_NAME_MAX + 1) && (!ret[0] || name_is_valid(ret));
+}
+
+static bool take_undo(const json_t *doc, struct zone_undo *u)
+{
+	const json_t *d = json_object_get(doc, "undo");
+	if (!d || json_is_null(d))
+		return true;
+	const char *mode = json_string_value(json_object_get(d, "mode"));
+	int at = -1;
+	for (int i = 0; mode && undo_mode_words[i]; i++)
+		if (!strcmp(mode, undo_mode_words[i]))
+			at = i;
+	u->is_open = true;
+	u->mode = at < 0 ? UNDO_ASK : (enum undo_mode)at;
+	return at >= 0 && take_fixed(d, "layer", u->layer, sizeof u->layer) &&
+	       (!u->layer[0] || layer_id_is_valid(u->layer)) &&
+	       take_snapshot(d, "snapshot", u->snapshot) &&
+	       take_bool(d, "has_started", &u->has_started) &&
+	       take_bool(d, "identity_pending", &u->identity_pending) &&
+	       take_fixed(d, "etc_hostname", u->etc_hostname, sizeof u->etc_hostname);
+}
+
 static bool record_from_json(const json_t *doc, struct zone_record *r)
 {
 	json_int_t id = json_integer_value(json_object_get(doc, "id_first"));
@@ -241,7 +283,8 @@ static bool record_from_json(const json_t *doc, struct zone_record *r)
 	       take_bool(doc, "has_started", &r->has_started) &&
 	       take_bool(doc, "identity_pending", &r->identity_pending) &&
 	       take_text(doc, "etc_hostname", &r->etc_hostname) &&
-	       take_text(doc, "clone_of", &r->clone_of) && take_text(doc, "network", &r->network);
+	       take_text(doc, "clone_of", &r->clone_of) && take_text(doc, "network", &r->network) &&
+	       take_snapshot(doc, "snapshot", r->snapshot) && take_undo(doc, &r->undo);
 }
 
 int zone_read_record(int zone_dir_fd, struct zone_record *ret, struct err *e)

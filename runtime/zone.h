@@ -5,6 +5,28 @@
 #include "specs/zone_spec.h"
 #include <jansson.h>
 
+enum {
+	HOSTNAME_SIZE = 256
+};
+
+enum undo_mode {
+	UNDO_ASK, /* `cella undo commit|discard` decides */
+	UNDO_COMMIT,
+	UNDO_DISCARD,
+};
+extern const char *const undo_mode_words[];
+/* An undoable run (start --undo): what it writes goes to an upper/ of its own. */
+struct zone_undo {
+	bool is_open;
+	enum undo_mode mode;
+	/* The state to come back to: the layer that upper/ became, "" if it was empty, and what
+	 * the record said of it. */
+	char layer[LAYER_ID_MAX + 1];
+	char snapshot[ZONE_NAME_MAX + 1];
+	bool has_started, identity_pending;
+	char etc_hostname[HOSTNAME_SIZE];
+};
+
 /* zone.json: what Cella assigned. Survives reboots. */
 struct zone_record {
 	char uuid[UUID_LEN + 1];
@@ -21,6 +43,8 @@ struct zone_record {
 	char *etc_hostname;	   /* the last name written to /etc/hostname */
 	char *clone_of;		   /* name at the time, for people; "" */
 	char *network;		   /* whose addresses address4/6 are; "" when none are claimed */
+	char snapshot[ZONE_NAME_MAX + 1]; /* that the present state grew from; "" */
+	struct zone_undo undo;
 };
 
 struct zone {
