@@ -23,8 +23,9 @@ static int restart_one(struct cli *c, const char *name, json_t *result, struct e
 	struct zone z;
 	bool was_running = false;
 	struct start_result done = {.exit_fd = -1, .pty_fd = -1};
-	struct stop_options stop = {.timeout_ms = v->timeout_ms, .verb = "restart"};
-	struct start_options start = {.stdio = START_CONSOLE};
+	struct stop_options stop = {
+		.timeout_ms = v->timeout_ms, .verb = "restart", .keep_undo = true};
+	struct start_options start = {.stdio = START_CONSOLE, .keep_undo = true};
 	/* One lock over both, so that nobody starts or changes it in between. */
 	if (!s || zone_open(s, name, ZONE_LOCK, CLI_LOCK_MS, &z, e) < 0)
 		return -1;

@@ -4,7 +4,7 @@
 
 struct stop_values {
 	int64_t timeout_ms;
-	bool no_kill;
+	bool no_kill, commit, discard;
 };
 static const struct stop_values defaults = {.timeout_ms = -1}; /* by the spec */
 #define AT(member) offsetof(struct stop_values, member)
@@ -15,6 +15,10 @@ static const struct opt options[] = {
 		NULL},
 	{"no-kill", 0, OPT_FLAG, NULL, "give up at the end of that time instead of killing it",
 		AT(no_kill), 0, NULL},
+	{"commit", 0, OPT_FLAG, NULL, "of a run with --undo: keep what it wrote", AT(commit), 0,
+		NULL},
+	{"discard", 0, OPT_FLAG, NULL, "of a run with --undo: give up what it wrote", AT(discard),
+		0, NULL},
 	{0},
 };
 
@@ -28,6 +32,8 @@ static int stop_one(struct cli *c, const char *name, json_t *result, struct err 
 		.no_kill = v->no_kill,
 		.verb = "stop",
 		.lock_timeout_ms = CLI_LOCK_MS,
+		.choose_undo = v->commit || v->discard,
+		.undo_mode = v->commit ? UNDO_COMMIT : UNDO_DISCARD,
 	};
 	if (!s || zone_stop(s, name, &o, &changed, e) < 0)
 		return -1;
@@ -39,6 +45,12 @@ static int stop_one(struct cli *c, const char *name, json_t *result, struct err 
 
 static int run(struct cli *c)
 {
+	const struct stop_values *v = c->values;
+	struct err e = {0};
+	if (v->commit && v->discard) {
+		err_set(&e, ERR_USAGE, "--commit and --discard exclude each other");
+		return report_usage(c, &e);
+	}
 	return bulk_run(c, stop_one);
 }
 

@@ -44,8 +44,10 @@
 	X("disk_bytes", "DISK", BYTES, false, false, INSPECT_DISK)                                 \
 	X("disk_files", "FILES", NUMBER, false, false, INSPECT_DISK)                               \
 	X("layers", "LAYERS", TEXT, false, true, 0)                                                \
+	X("snapshot", "SNAPSHOT", TEXT, false, true, 0)                                            \
+	X("undo", "UNDO", TEXT, false, true, 0)                                                    \
 	X("ephemeral", "EPHEMERAL", TEXT, false, false, 0)                                         \
-	X("template", "TEMPLATE", TEXT, false, false, 0)                                           \
+	X("template", "TEMPLATE", TEXT, false, true, 0)                                            \
 	X("spec", "SPEC", TEXT, false, false, INSPECT_SPEC)                                        \
 	X("error", "ERROR", TEXT, false, false, 0)
 

@@ -34,7 +34,7 @@ _cella()
 		;;
 	esac
 	if [[ -z $verb ]]; then
-		_cella_reply -W 'create clone rename destroy rm start boot stop kill halt restart reboot wait repair exec shell login console run list ls show info ps log set edit validate plan host host host help --format --json -j --quiet -q --root --run --log --cgroup-manager --help -h --version' -- "$cur"
+		_cella_reply -W 'create clone rename destroy rm snapshot snapshot snapshot snapshot snapshot snapshot snapshot start boot stop kill halt restart reboot undo undo wait repair exec shell login console run list ls show info ps log set edit validate plan host host host help --format --json -j --quiet -q --root --run --log --cgroup-manager --help -h --version' -- "$cur"
 		return
 	fi
 	case $verb in
@@ -53,12 +53,40 @@ _cella()
 		opts=' --force -f --group --all'
 		names=zones
 		;;
+	snapshot)
+		opts=' --description -d'
+		names='create'
+		;;
+	snapshot)
+		opts=' --columns -o --sort -s --filter --no-header -H'
+		names='list'
+		;;
+	snapshot)
+		opts=' --columns -o --sort -s --filter --no-header -H'
+		names='show'
+		;;
+	snapshot)
+		opts=' --force -f'
+		names='restore'
+		;;
+	snapshot)
+		opts=' --force -f'
+		names='delete'
+		;;
+	snapshot)
+		opts=''
+		names='mount'
+		;;
+	snapshot)
+		opts=''
+		names='umount'
+		;;
 	start | boot)
-		opts=' --group --all'
+		opts=' --undo --commit --discard --group --all'
 		names=zones
 		;;
 	stop)
-		opts=' --timeout -t --no-kill --group --all'
+		opts=' --timeout -t --no-kill --commit --discard --group --all'
 		names=zones
 		;;
 	kill | halt)
@@ -68,6 +96,14 @@ _cella()
 	restart | reboot)
 		opts=' --timeout -t --group --all'
 		names=zones
+		;;
+	undo)
+		opts=' --group --all'
+		names='commit'
+		;;
+	undo)
+		opts=' --force -f --group --all'
+		names='discard'
 		;;
 	wait)
 		opts=' --for --timeout -t --group --all'

@@ -126,7 +126,7 @@ static int copy_object(struct walk *w, struct frame *f, const char *name, const 
 {
 	bool is_device = S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode);
 	bool is_whiteout = S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0);
-	if (S_ISSOCK(st->st_mode)) {
+	if (S_ISSOCK(st->st_mode) && !w->job.options->keep_overlay_marks) {
 		w->job.result->skipped_sockets++;
 		return 0;
 	}
@@ -342,7 +342,7 @@ int copy_tree(int src_dir_fd, int dst_dir_fd, const struct copy_options *options
 	walk_done(&w);
 	if (r < 0)
 		return err_at(e, "copy", NULL);
-	if (syncfs(dst_dir_fd) < 0) {
+	if (!w.job.options->no_sync && syncfs(dst_dir_fd) < 0) {
 		err_sys(e, errno, "cannot write the copy to disk");
 		return err_at(e, "copy", NULL);
 	}

@@ -11,10 +11,11 @@
 struct copy_options {
 	uint64_t max_entries, max_bytes; /* 0: no limit */
 	uint64_t max_id;		 /* owners must be below it (65536); 0: no check */
-	/* Copy overlayfs whiteouts and trusted.overlay.* marks: for the writable directory of a
-	 * zone. Without it they are refused (a hostile layer could use them to reach other layers).
-	 */
+	/* Copy overlayfs whiteouts and trusted.overlay.* marks, and sockets: for the writable
+	 * directory of a zone. Without it they are refused (a hostile layer could use them to reach
+	 * other layers). */
 	bool keep_overlay_marks;
+	bool no_sync; /* the caller does it: a frozen zone need not wait for the disk */
 	const char *limit_entries_name, *limit_bytes_name; /* for messages: "--max-entries" */
 };
 struct copy_result {

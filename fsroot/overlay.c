@@ -214,6 +214,8 @@ static int create_overlay(const struct overlay_plan *plan, const int *layer_fds,
 		return errno == ENODEV ? err_set(e, ERR_HOST, "this kernel has no overlayfs")
 				       : err_sys(e, errno, "fsopen overlay");
 	bool by_string = false;
+	if (plan->source && fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", plan->source, 0) < 0)
+		return fail_with_reason(fs_fd, errno, "overlay source", e);
 	if (set_options(fs_fd, upper_fd, work_fd, e) < 0 ||
 		set_lower(fs_fd, plan, layer_fds, &by_string, e) < 0)
 		return -1;

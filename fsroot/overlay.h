@@ -37,6 +37,7 @@ struct overlay_plan {
 	int userns_fd;		     /* -1: the zone has no user namespace, nothing is mapped */
 	uint32_t root_uid, root_gid; /* host ids of the zone's root; 0 without a user namespace */
 	enum overlay_method method;
+	const char *source; /* what mountinfo shows of an overlay; may be NULL */
 };
 
 /* *ret_root_fd: detached mount, nodev (the zone's devices live in its /dev only). Changes fsuid,

@@ -3,6 +3,7 @@
 #include "runtime/claims.h"
 #include "runtime/layers.h"
 #include "runtime/lifecycle_parts.h"
+#include "runtime/undo.h"
 #include "runtime/upper_layer.h"
 #include "base/mem.h"
 #include "runtime/events.h"
@@ -151,7 +152,8 @@ static int clone_locked(struct zone *src, const struct clone_options *o, struct 
 	struct lifecycle_draft draft;
 	struct zone_spec *spec = NULL;
 	json_t *doc = NULL;
-	if (lifecycle_must_be_stopped(src, "clone", e) < 0)
+	if (lifecycle_must_be_stopped(src, "clone", e) < 0 ||
+		undo_must_be_closed(src, "a clone", e) < 0)
 		return -1;
 	json_t *base = derive_doc(src, o->name, e);
 	if (!base)

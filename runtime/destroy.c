@@ -47,8 +47,10 @@ static int end_it(struct zone *z, bool force, struct err *e)
 	struct zone_state st;
 	if (force) {
 		/* Whatever a verb left half done goes with the zone. */
-		const struct stop_options o = {
-			.timeout_ms = -1, .kill_at_once = true, .verb = "destroy"};
+		const struct stop_options o = {.timeout_ms = -1,
+			.kill_at_once = true,
+			.verb = "destroy",
+			.keep_undo = true};
 		bool changed;
 		(void)intent_clear(z->dir_fd, NULL);
 		if (zone_stop_locked(z, &o, &changed, e) < 0)

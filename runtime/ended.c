@@ -2,6 +2,7 @@
 #include "runtime/lifecycle.h"
 #include "runtime/start.h"
 #include "runtime/stop.h"
+#include "runtime/undo.h"
 #include "base/fd.h"
 
 #include <string.h>
@@ -19,8 +20,10 @@ static int sweep_and_restart(
 		return -1;
 	if (strcmp(st.uuid, uuid) != 0 || st.init.start_time != init_start)
 		return 0;
-	if (zone_sweep(z->store, z->name, &st, e) < 0 || restarts == 0)
-		return e->cls ? -1 : 0;
+	if (zone_sweep(z->store, z->name, &st, e) < 0)
+		return -1;
+	if (restarts == 0)
+		return z->record.uuid[0] ? undo_settle(z, e) : 0;
 	struct start_options o = {.stdio = START_CONSOLE, .restarts = restarts};
 	struct start_result r = {.pty_fd = -1, .exit_fd = -1};
 	if (zone_start_locked(z, &o, &r, e) < 0)

@@ -27,24 +27,56 @@ static bool is_uuid(const char *s)
 	return strlen(s) == UUID_LEN && strspn(s, "0123456789abcdef") == UUID_LEN;
 }
 
+const char *const intent_verb_words[] = {
+	[INTENT_NONE] = "none",
+	[INTENT_CLONE] = "clone",
+	[INTENT_RENAME] = "rename",
+	[INTENT_SNAPSHOT] = "snapshot",
+	[INTENT_RESTORE] = "restore",
+	[INTENT_DELETE] = "delete",
+	[INTENT_UNDO] = "undo",
+	[INTENT_DISCARD] = "discard",
+	NULL,
+};
+
+static bool take_layer(const json_t *d, struct intent *in, bool may_be_empty)
+{
+	return take(d, "layer", in->layer, sizeof in->layer) &&
+	       ((may_be_empty && !in->layer[0]) || layer_id_is_valid(in->layer));
+}
+
+static bool take_name(const json_t *d, const char *key, const char *what, char *ret)
+{
+	return take(d, key, ret, ZONE_NAME_MAX + 1) && name_check(what, ret, NULL) == 0;
+}
+
 /* Everything in it becomes a path component later: only what we could have written. */
 static bool parse(const json_t *d, struct intent *in)
 {
 	const char *verb = json_string_value(json_object_get(d, "verb"));
-	if (verb && !strcmp(verb, "clone")) {
-		in->verb = INTENT_CLONE;
-		return take(d, "layer", in->layer, sizeof in->layer) &&
-		       layer_id_is_valid(in->layer) &&
+	for (int i = INTENT_NONE + 1; verb && intent_verb_words[i]; i++)
+		if (!strcmp(verb, intent_verb_words[i]))
+			in->verb = (enum intent_verb)i;
+	switch (in->verb) {
+	case INTENT_CLONE:
+		return take_layer(d, in, false) &&
 		       take(d, "new_uuid", in->new_uuid, sizeof in->new_uuid) &&
-		       is_uuid(in->new_uuid) && take(d, "new", in->other, sizeof in->other) &&
-		       name_check("zone", in->other, NULL) == 0;
-	}
-	if (verb && !strcmp(verb, "rename")) {
-		in->verb = INTENT_RENAME;
-		return take(d, "from", in->other, sizeof in->other) &&
-		       take(d, "to", in->target, sizeof in->target) &&
-		       name_check("zone", in->other, NULL) == 0 &&
-		       name_check("zone", in->target, NULL) == 0;
+		       is_uuid(in->new_uuid) && take_name(d, "new", "zone", in->other);
+	case INTENT_RENAME:
+		return take_name(d, "from", "zone", in->other) &&
+		       take_name(d, "to", "zone", in->target);
+	case INTENT_SNAPSHOT:
+		in->is_copy = json_is_true(json_object_get(d, "is_copy"));
+		return take_layer(d, in, true) && take_name(d, "name", "snapshot", in->other);
+	case INTENT_RESTORE:
+	case INTENT_DELETE:
+		return take_name(d, "name", "snapshot", in->other);
+	case INTENT_UNDO:
+		return take_layer(d, in, false);
+	case INTENT_DISCARD:
+		return true;
+	case INTENT_NONE:
+		break;
 	}
 	return false;
 }
@@ -73,13 +105,35 @@ int intent_read(int zone_dir_fd, struct intent *ret, struct err *e)
 	return 0;
 }
 
+static json_t *to_json(const struct intent *in)
+{
+	const char *verb = intent_verb_words[in->verb];
+	switch (in->verb) {
+	case INTENT_CLONE:
+		return json_pack("{s:s, s:s, s:s, s:s}", "verb", verb, "layer", in->layer,
+			"new_uuid", in->new_uuid, "new", in->other);
+	case INTENT_RENAME:
+		return json_pack(
+			"{s:s, s:s, s:s}", "verb", verb, "from", in->other, "to", in->target);
+	case INTENT_SNAPSHOT:
+		return json_pack("{s:s, s:s, s:b, s:s}", "verb", verb, "layer", in->layer,
+			"is_copy", (int)in->is_copy, "name", in->other);
+	case INTENT_RESTORE:
+	case INTENT_DELETE:
+		return json_pack("{s:s, s:s}", "verb", verb, "name", in->other);
+	case INTENT_UNDO:
+		return json_pack("{s:s, s:s}", "verb", verb, "layer", in->layer);
+	case INTENT_DISCARD:
+		return json_pack("{s:s}", "verb", verb);
+	case INTENT_NONE:
+		break;
+	}
+	return NULL;
+}
+
 int intent_write(int zone_dir_fd, const struct intent *in, struct err *e)
 {
-	json_t *d = in->verb == INTENT_CLONE
-			    ? json_pack("{s:s, s:s, s:s, s:s}", "verb", "clone", "layer", in->layer,
-				      "new_uuid", in->new_uuid, "new", in->other)
-			    : json_pack("{s:s, s:s, s:s}", "verb", "rename", "from", in->other,
-				      "to", in->target);
+	json_t *d = to_json(in);
 	autofree char *text = d ? json_dumps(d, JSON_COMPACT) : NULL;
 	json_decref(d);
 	if (!text)

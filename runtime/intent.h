@@ -14,7 +14,21 @@
  *     8 remove the intent
  *
  * Until 6 SRC's content is put back as it was (rename replaces an empty directory in one step),
- * from 6 on SRC is complete; NEW, if it died in staging, is swept by repair. */
+ * from 6 on SRC is complete; NEW, if it died in staging, is swept by repair.
+ *
+ * `snapshot create` of a stopped zone and the begin of an undoable run are steps 1 to 6 and 8
+ * without NEW. A snapshot writes snapshots/NAME.json between 5 and 6; before 6 it is taken away
+ * again. The record decides: it names the snapshot as the one that the present state grew from. Of
+ * a running zone the layer is a copy (upper stays), of an empty upper there is none: the note then
+ * says so, and the way back is to drop the copy.
+ *
+ * What only goes forward, since nothing of value is between its steps; every step may be done
+ * twice:
+ *
+ *     restore    the snapshot's layers into the record; exchange upper/ and work/ for empty ones
+ *     delete     the children get the parent; so does the record; remove the file
+ *     discard    exchange upper/ and work/ for empty ones; the layer that upper was before the run
+ *                becomes upper again if nobody else uses it; the record without the undo */
 #pragma once
 #include "runtime/zone.h"
 
@@ -22,12 +36,20 @@ enum intent_verb {
 	INTENT_NONE,
 	INTENT_CLONE,
 	INTENT_RENAME,
+	INTENT_SNAPSHOT, /* create */
+	INTENT_RESTORE,
+	INTENT_DELETE, /* of a snapshot */
+	INTENT_UNDO,   /* begin of an undoable run */
+	INTENT_DISCARD,
 };
+extern const char *const intent_verb_words[]; /* "clone", ... for messages */
 struct intent {
 	enum intent_verb verb;
-	char layer[LAYER_ID_MAX + 1];	/* clone */
+	char layer[LAYER_ID_MAX + 1];	/* clone, undo; snapshot: "" if it made none */
+	bool is_copy;			/* snapshot: upper was copied into it, not moved */
 	char new_uuid[UUID_LEN + 1];	/* clone */
-	char other[ZONE_NAME_MAX + 1];	/* clone: the new zone's name; rename: the old name */
+	char other[ZONE_NAME_MAX + 1];	/* clone: the new zone's name; rename: the old name;
+					   snapshot, restore, delete: its name */
 	char target[ZONE_NAME_MAX + 1]; /* rename: the new name */
 };
 

@@ -19,6 +19,9 @@ int lifecycle_must_be_free(
 /* Settle an open and locked zone and refuse if it runs: "cannot VERB ...". */
 int lifecycle_must_be_stopped(struct zone *z, const char *verb, struct err *e);
 
+/* Refuse for `template: true`: "zone 'NAME' is a template: it cannot be WHAT". */
+int lifecycle_must_be_no_template(const struct zone *z, const char *what, struct err *e);
+
 /* The document with `set` applied in order, parsed, checked against what this version and this host
  * can do, the policy included (R8, R10). *ret_doc and *ret_spec are new. `doc` is not changed; its
  * "name" must be absent or `name`. `file` for messages. */
@@ -54,6 +57,10 @@ bool lifecycle_incomplete_name(int staging_dir_fd, char ret_name[ZONE_NAME_MAX +
 int repair_orphans(const struct store *s, void (*say)(void *arg, const char *text), void *say_arg,
 	struct err *e);
 
-/* rename.c, clone.c: what zone_recover does for each verb. */
+/* What zone_recover does for each verb. */
 int rename_finish(struct zone *z, const struct intent *in, struct err *e);
 int clone_recover(struct zone *z, const struct intent *in, struct err *e);
+int snapshot_recover(struct zone *z, const struct intent *in, struct err *e);
+int snapshot_restore_recover(struct zone *z, const struct intent *in, struct err *e);
+int snapshot_delete_recover(struct zone *z, const struct intent *in, struct err *e);
+int undo_recover(struct zone *z, const struct intent *in, struct err *e);

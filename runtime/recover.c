@@ -1,6 +1,7 @@
 #include "runtime/lifecycle_parts.h"
 #include "runtime/state.h"
 #include "runtime/stop.h"
+#include "runtime/undo.h"
 
 int zone_recover(struct zone *z, struct err *e)
 {
@@ -9,10 +10,25 @@ int zone_recover(struct zone *z, struct err *e)
 		return err_prefix(e, "zone '%s'", z->name);
 	if (in.verb == INTENT_NONE || !z->record.uuid[0])
 		return 0;
-	if (in.verb == INTENT_CLONE)
+	switch (in.verb) {
+	case INTENT_CLONE:
 		return clone_recover(z, &in, e);
-	if (intent_rename_recovery(&in, z->name) == RENAME_FINISH)
-		return rename_finish(z, &in, e);
+	case INTENT_RENAME:
+		if (intent_rename_recovery(&in, z->name) == RENAME_FINISH)
+			return rename_finish(z, &in, e);
+		break;
+	case INTENT_SNAPSHOT:
+		return snapshot_recover(z, &in, e);
+	case INTENT_RESTORE:
+		return snapshot_restore_recover(z, &in, e);
+	case INTENT_DELETE:
+		return snapshot_delete_recover(z, &in, e);
+	case INTENT_UNDO:
+	case INTENT_DISCARD:
+		return undo_recover(z, &in, e);
+	case INTENT_NONE:
+		break;
+	}
 	return intent_clear(z->dir_fd, e);
 }
 
@@ -22,7 +38,18 @@ int lifecycle_must_be_stopped(struct zone *z, const char *verb, struct err *e)
 	if (zone_settle(z, &st, e) < 0)
 		return -1;
 	if (st.phase == PHASE_NONE)
-		return 0;
+		return undo_settle(z, e); /* a choice that was made at the start */
 	err_set(e, ERR_STATE, "zone '%s' is running: %s needs it stopped", z->name, verb);
 	return err_hint(e, "`cella stop %s` first", z->name);
+}
+
+int lifecycle_must_be_no_template(const struct zone *z, const char *what, struct err *e)
+{
+	if (!z->spec || !z->spec->is_template)
+		return 0;
+	err_set(e, ERR_STATE, "zone '%s' is a template: it cannot be %s", z->name, what);
+	return err_hint(e,
+		"`cella clone %s NEW` makes a zone of it, `cella set %s template=false` "
+		"makes it an ordinary one",
+		z->name, z->name);
 }

@@ -1,6 +1,7 @@
 #include "runtime/remains.h"
 #include "runtime/claims.h"
 #include "runtime/layers.h"
+#include "runtime/snapshot.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -33,12 +34,31 @@ int remains_give_back_record(const struct store *s, const struct zone_record *r,
 	return bad ? -1 : 0;
 }
 
+/* Layers that only its snapshots list. Those of a damaged one repair finds, by the uuid. */
+static int give_back_snapshots(const struct store *s, int dir_fd, const char *uuid, struct err *e)
+{
+	autosnapshots struct snapshots all = {0};
+	struct err why = {0}, first = {0};
+	if (snapshots_read(dir_fd, &all, e) < 0)
+		return -1;
+	int bad = 0;
+	for (size_t i = 0; i < all.n; i++)
+		for (size_t k = 0; k < all.items[i].n_layers; k++)
+			bad |= note(
+				layer_unref(s, all.items[i].layers[k], uuid, &why), &why, &first);
+	if (bad && e)
+		*e = first;
+	return bad ? -1 : 0;
+}
+
 int remains_give_back(struct staging *st, struct err *e)
 {
 	struct zone_record r = {0};
 	if (zone_read_record(st->fd, &r, NULL) < 0)
 		return 0;
 	int bad = remains_give_back_record(st->store, &r, e);
+	if (give_back_snapshots(st->store, st->fd, r.uuid, bad < 0 ? NULL : e) < 0)
+		bad = -1;
 	zone_record_done(&r);
 	return bad;
 }

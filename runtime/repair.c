@@ -7,8 +7,10 @@
 #include "runtime/layers.h"
 #include "runtime/lifecycle_parts.h"
 #include "runtime/remains.h"
+#include "runtime/snapshot.h"
 #include "runtime/state.h"
 #include "runtime/stop.h"
+#include "runtime/undo.h"
 #include "base/fd.h"
 #include "base/path.h"
 #include "netns/link.h"
@@ -293,6 +295,25 @@ static int restore_network(
 	return 0;
 }
 
+/* A choice made at the start of a run that died with the host, and references too many. */
+static int settle_files(struct repair *r, struct zone *z, bool is_stopped, struct err *e)
+{
+	unsigned strays = 0;
+	if (!z->record.uuid[0])
+		return 0;
+	bool open = z->record.undo.is_open;
+	if (is_stopped && undo_settle(z, e) < 0)
+		return -1;
+	if (open && !z->record.undo.is_open)
+		tell(r, "zone '%s': ended the run as was chosen at its start", z->name);
+	if (snapshot_release_strays(z, &strays, e) < 0)
+		return -1;
+	if (strays)
+		tell(r, "zone '%s': gave up %u layers that neither it nor a snapshot of it uses",
+			z->name, strays);
+	return 0;
+}
+
 static int repair_locked(struct repair *r, struct zone *z, struct err *e)
 {
 	struct intent in = {0};
@@ -309,7 +330,9 @@ static int repair_locked(struct repair *r, struct zone *z, struct err *e)
 		return -1;
 	if (unfinished)
 		tell(r, "zone '%s': brought an interrupted %s to an end", z->name,
-			in.verb == INTENT_CLONE ? "clone" : "rename");
+			intent_verb_words[in.verb]);
+	if (settle_files(r, z, st.phase == PHASE_NONE, e) < 0)
+		return -1;
 	if (st.phase == PHASE_NONE) {
 		/* Our own lock makes a dead start look like one under way. */
 		if (before != ZONE_STOPPED)

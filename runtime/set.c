@@ -158,6 +158,12 @@ static int forget_addresses(struct zone *z, const struct zone_spec *spec, struct
 
 /* ---- both ---- */
 
+static int no_template_running(const struct zone *z, struct err *e)
+{
+	err_set(e, ERR_STATE, "zone '%s' is running: it cannot become a template", z->name);
+	return err_hint(e, "`cella stop %s` first", z->name);
+}
+
 static int replace_spec(struct zone *z, const json_t *doc, struct zone_spec *spec, bool dry_run,
 	bool *ret_next_start, struct err *e)
 {
@@ -166,6 +172,10 @@ static int replace_spec(struct zone *z, const json_t *doc, struct zone_spec *spe
 	if (zone_settle(z, &st, e) < 0 || (z->spec && compare(z->spec, spec, &c, e) < 0))
 		return -1;
 	bool running = st.phase != PHASE_NONE;
+	/* A template can be made an ordinary zone again, and nothing else. */
+	if (spec->is_template && (lifecycle_must_be_no_template(z, "changed", e) < 0 ||
+					 (running && c.any && no_template_running(z, e) < 0)))
+		return -1;
 	*ret_next_start = running && c.next_start;
 	if (dry_run)
 		return 0;

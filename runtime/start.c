@@ -4,10 +4,11 @@
 #include "runtime/claims.h"
 #include "runtime/events.h"
 #include "runtime/host_facts.h"
-#include "runtime/lifecycle.h"
+#include "runtime/lifecycle_parts.h"
 #include "runtime/needs.h"
 #include "runtime/start_host.h"
 #include "runtime/stop.h"
+#include "runtime/undo.h"
 #include "base/defence.h"
 #include "base/fd.h"
 #include "base/mem.h"
@@ -168,6 +169,22 @@ static int run_start(struct start *s, struct start_result *ret, struct err *e)
 	return 0;
 }
 
+static int prepare_undo(
+	struct zone *z, const struct start_options *o, bool *ret_begun, struct err *e)
+{
+	bool goes_on = o->keep_undo || o->restarts;
+	if (lifecycle_must_be_no_template(z, "started", e) < 0)
+		return -1;
+	if (!goes_on && (undo_settle(z, e) < 0 || undo_must_be_closed(z, "a start", e) < 0))
+		return -1;
+	if (!o->undo || z->record.undo.is_open)
+		return 0;
+	if (undo_begin(z, o->undo_mode, e) < 0)
+		return -1;
+	*ret_begun = true;
+	return 0;
+}
+
 int zone_start_locked(
 	struct zone *z, const struct start_options *o, struct start_result *ret, struct err *e)
 {
@@ -178,8 +195,13 @@ int zone_start_locked(
 		*ret = (struct start_result){.pid = now.init.pid, .pty_fd = -1, .exit_fd = -1};
 		return 0;
 	}
+	bool begun = false;
 	struct start s = {.zone = z, .options = o};
-	int r = run_start(&s, ret, e);
+	int r = prepare_undo(z, o, &begun, e);
+	if (r == 0)
+		r = run_start(&s, ret, e);
+	if (r < 0 && begun)
+		(void)undo_end(z, UNDO_DISCARD, NULL);
 	if (r < 0) {
 		err_prefix(e, "start zone '%s'", z->name);
 		json_t *why = json_pack("{s:s, s:s}", "error", e->msg, "step", e->step);

@@ -14,6 +14,9 @@ struct start_options {
 	int stdio_fds[3];    /* for START_PIPES; stay the caller's */
 	uint16_t rows, cols; /* first size of a START_PTY */
 	uint32_t restarts;   /* how many automatic restarts came before this one */
+	bool undo;	     /* what the run writes can be discarded afterwards (undo.h) */
+	enum undo_mode undo_mode;
+	bool keep_undo; /* part of a restart: an open run goes on, also if `restarts` is not 0 */
 };
 struct start_result {
 	bool changed; /* false: it was running already */

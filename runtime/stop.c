@@ -3,6 +3,7 @@
 #include "runtime/host_facts.h"
 #include "runtime/initctl.h"
 #include "runtime/keeper_client.h"
+#include "runtime/undo.h"
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/sys.h"
@@ -124,18 +125,29 @@ static int sweep_with_keeper(struct zone *z, const struct zone_state *st, int ke
 	return 0;
 }
 
+/* The zone is stopped, whatever comes of this. */
+static int end_undo(struct zone *z, const struct stop_options *o, struct err *e)
+{
+	if (o->keep_undo || !z->record.uuid[0] || undo_settle(z, e) == 0)
+		return 0;
+	err_prefix(e, "zone '%s' has stopped, but what it wrote is still to be %s", z->name,
+		z->record.undo.mode == UNDO_COMMIT ? "committed" : "discarded");
+	return err_hint(e, "`cella repair %s` tries again", z->name);
+}
+
 int zone_stop_locked(struct zone *z, const struct stop_options *o, bool *ret_changed, struct err *e)
 {
 	struct zone_state st;
 	bool restarts = zone_status(z->store, z->name, NULL) == ZONE_RESTARTING;
-	if (zone_settle(z, &st, e) < 0)
+	const enum undo_mode was = z->record.undo.mode;
+	if (zone_settle(z, &st, e) < 0 || (o->choose_undo && undo_choose(z, o->undo_mode, e) < 0))
 		return -1;
 	if (st.phase == PHASE_NONE) {
 		/* Its keeper sees that it was swept, and goes. */
 		if (restarts)
 			(void)event_append(z->dir_fd, "restart_cancelled", NULL);
 		*ret_changed = restarts;
-		return 0;
+		return end_undo(z, o, e);
 	}
 	autofd int init_fd = proc_open(&st.init);
 	/* No answer is no obstacle: a zone without a keeper is stopped all the same. */
@@ -151,13 +163,15 @@ int zone_stop_locked(struct zone *z, const struct stop_options *o, bool *ret_cha
 			forget_who_asked(z);
 			st.phase = PHASE_RUNNING;
 			(void)state_write(z->store, z->name, &st, NULL);
+			if (o->choose_undo)
+				(void)undo_choose(z, was, NULL);
 		}
 		return -1;
 	}
 	if (sweep_with_keeper(z, &st, keeper, e) < 0)
 		return -1;
 	*ret_changed = true;
-	return 0;
+	return end_undo(z, o, e);
 }
 
 int zone_stop(const struct store *s, const char *name, const struct stop_options *o,

@@ -10,6 +10,10 @@ struct stop_options {
 	bool no_kill;	    /* give up with ERR_TIMEOUT instead of killing at the deadline */
 	const char *verb;   /* for the event: "stop", "kill", "destroy", "restart" */
 	int64_t lock_timeout_ms;
+	/* Of a run that can be undone: how it ends, beside what was said at the start. */
+	bool choose_undo;
+	enum undo_mode undo_mode;
+	bool keep_undo; /* a restart: it goes on */
 };
 /* *ret_changed false: it was stopped already. */
 int zone_stop(const struct store *s, const char *name, const struct stop_options *o,

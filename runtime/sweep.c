@@ -1,5 +1,6 @@
 /* What a zone leaves outside of itself, and taking it away. Everything here is found by names that
  * follow from the zone's name and uuid, so that a damaged or missing state file hides nothing. */
+#include "runtime/frozen_copy.h"
 #include "runtime/host_facts.h"
 #include "runtime/lifecycle.h"
 #include "runtime/state.h"
@@ -79,6 +80,7 @@ int zone_settle(struct zone *z, struct zone_state *ret_state, struct err *e)
 	switch (status) {
 	case ZONE_RUNNING:
 	case ZONE_UNWATCHED:
+		r = frozen_recover(z, &st, e);
 		break;
 	case ZONE_STOPPED:
 		/* Also a run directory from before a reboot, or one that was made and not filled.

@@ -110,28 +110,38 @@ static int make_upper(struct zone *z, const char *layer, struct err *e)
 	return make_dirs(z->store, z->dir_fd, layer, e);
 }
 
-int upper_replace(struct zone *z, struct staging *ret_old, struct err *e)
+int upper_stage_empty(const struct zone *z, const char *layer, struct staging *ret, struct err *e)
 {
 	autostaging struct staging st = STAGING_EMPTY;
-	static const char *const dirs[] = {"upper", "work"};
-	/* A crash may have left one of them missing: then there is nothing to exchange. */
-	if (!z->record.n_layers)
-		return err_set(e, ERR_FAILED, "zone '%s' has no layers", z->name);
-	if (overlay_make_dirs(z->dir_fd, "upper", "work", 0755, e) < 0 ||
-		staging_make(z->store, "old", &st, e) < 0 ||
-		make_dirs(z->store, st.fd, z->record.layers[0], e) < 0)
+	if (staging_make(z->store, "old", &st, e) < 0 || make_dirs(z->store, st.fd, layer, e) < 0)
 		return -1;
-	for (size_t i = 0; i < 2; i++)
-		if (renameat2(st.fd, dirs[i], z->dir_fd, dirs[i], RENAME_EXCHANGE) < 0)
-			return err_sys(e, errno, "zone '%s': exchange its '%s'", z->name, dirs[i]);
-	if (fsync(z->dir_fd) < 0)
-		return err_sys(e, errno, "zone '%s': sync its directory", z->name);
-	*ret_old = st;
+	*ret = st;
 	st = (struct staging)STAGING_EMPTY;
 	return 0;
 }
 
+int upper_exchange(const struct zone *z, const struct staging *st, struct err *e)
+{
+	static const char *const dirs[] = {"upper", "work"};
+	/* A crash may have left one of them missing: an exchange needs both. */
+	if (overlay_make_dirs(z->dir_fd, "upper", "work", 0755, e) < 0)
+		return -1;
+	for (size_t i = 0; i < 2; i++)
+		if (renameat2(st->fd, dirs[i], z->dir_fd, dirs[i], RENAME_EXCHANGE) < 0)
+			return err_sys(e, errno, "zone '%s': exchange its '%s'", z->name, dirs[i]);
+	return fsync(z->dir_fd) < 0 ? err_sys(e, errno, "zone '%s': sync its directory", z->name)
+				    : 0;
+}
+
 /* ---- becoming a layer, and back ---- */
+
+int upper_layer_check_room(const struct zone *z, struct err *e)
+{
+	if (z->record.n_layers < LAYERS_MAX)
+		return 0;
+	return err_set(e, ERR_STATE, "zone '%s' has %zu layers, the most there can be", z->name,
+		z->record.n_layers);
+}
 
 int upper_layer_stage(
 	const struct zone *z, const char *kind, struct staging *ret, char *ret_id, struct err *e)
@@ -139,9 +149,8 @@ int upper_layer_stage(
 	autostaging struct staging st = STAGING_EMPTY;
 	int none = -1;
 	char source[ZONE_NAME_MAX + 8];
-	if (z->record.n_layers >= LAYERS_MAX)
-		return err_set(e, ERR_STATE, "zone '%s' has %zu layers, the most there can be",
-			z->name, z->record.n_layers);
+	if (upper_layer_check_room(z, e) < 0)
+		return -1;
 	(void)snprintf(source, sizeof source, "zone %s", z->name);
 	const struct layer_info info = {.kind = kind, .source = source};
 	layer_id_random(ret_id);

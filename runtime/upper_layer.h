@@ -14,6 +14,8 @@ int record_push_layer(struct zone_record *r, const char *id, struct err *e);
 void record_pop_layer(struct zone_record *r);
 bool record_has_layer(const struct zone_record *r, const char *id);
 
+/* ERR_STATE if the zone has as many layers as there can be. */
+int upper_layer_check_room(const struct zone *z, struct err *e);
 /* Stage the layer that upper is to be, with the zone's reference. `kind` as in layer_info.
  * ERR_STATE if the zone has as many layers as there can be. ret_id has LAYER_ID_SIZE bytes. */
 int upper_layer_stage(
@@ -29,6 +31,7 @@ int upper_layer_undo(struct zone *z, const struct intent *in, struct err *e);
  * Does not remove the note when it finishes. */
 int upper_layer_recover(struct zone *z, const struct intent *in, bool *ret_finish, struct err *e);
 
-/* An empty upper/ and work/ in the place of what is there, in one step each: the old ones are in
- * *ret_old afterwards, which the caller drops. Attributes of "/" from the uppermost layer. */
-int upper_replace(struct zone *z, struct staging *ret_old, struct err *e);
+/* Empty upper/ and work/ in staging, "/" as in the uppermost of `layers`; and, in one step each, in
+ * the place of the zone's, which are in *st afterwards for the caller to drop. */
+int upper_stage_empty(const struct zone *z, const char *layer, struct staging *ret, struct err *e);
+int upper_exchange(const struct zone *z, const struct staging *st, struct err *e);

@@ -322,7 +322,7 @@ const struct schema_field schema_root[] = {
 	 .grammar = grammar_hostname, .expect = "a host name such as \"web1\""},
 	{.key = "arch", .type = SCHEMA_TEXT, AT(arch), .flags = MAYBE, .grammar = grammar_arch,
 	 .expect = "an architecture such as \"x86_64\""},
-	{.key = "template", .type = SCHEMA_BOOL, AT(is_template), .flags = LATER | LIVE},
+	{.key = "template", .type = SCHEMA_BOOL, AT(is_template), .flags = LIVE},
 	{.key = "root", .type = SCHEMA_OBJECT, .fields = root_fields},
 	{.key = "init", .type = SCHEMA_OBJECT, .fields = init_fields},
 	{.key = "mounts", .type = SCHEMA_LIST, AT(mounts), AUX(n_mounts), LIST_OF(spec_mount),

@@ -73,6 +73,28 @@ TEST(write_read_clear)
 	CHECK_INT(got.verb, INTENT_RENAME);
 	CHECK_STR(got.other, "a");
 	CHECK_STR(got.target, "b");
+	for (int verb = INTENT_SNAPSHOT; verb <= INTENT_DISCARD; verb++) {
+		in = (struct intent){.verb = (enum intent_verb)verb,
+			.other = "before",
+			.layer = "d-0123456789abcdef0123456789abcdef",
+			.is_copy = true};
+		CHECK_INT(intent_write(dir, &in, &e), 0);
+		CHECK_INT(intent_read(dir, &got, &e), 0);
+		CHECK_INT(got.verb, verb);
+		if (verb == INTENT_SNAPSHOT || verb == INTENT_UNDO)
+			CHECK_STR(got.layer, in.layer);
+		if (verb == INTENT_SNAPSHOT || verb == INTENT_RESTORE || verb == INTENT_DELETE)
+			CHECK_STR(got.other, "before");
+		CHECK(got.is_copy == (verb == INTENT_SNAPSHOT));
+	}
+	/* only a snapshot may have made no layer */
+	in = (struct intent){.verb = INTENT_SNAPSHOT, .other = "before"};
+	CHECK_INT(intent_write(dir, &in, &e), 0);
+	CHECK_INT(intent_read(dir, &got, &e), 0);
+	CHECK_STR(got.layer, "");
+	in.verb = INTENT_UNDO;
+	CHECK_INT(intent_write(dir, &in, &e), 0);
+	CHECK_INT(intent_read(dir, &got, &e), -1);
 	CHECK_INT(intent_clear(dir, &e), 0);
 	CHECK_INT(intent_clear(dir, &e), 0);
 	CHECK_INT(intent_read(dir, &got, &e), 0);
@@ -88,6 +110,9 @@ TEST(damage_is_an_error)
 		"[]",
 		"{}",
 		"{\"verb\":\"steal\"}",
+		"{\"verb\":\"none\"}",
+		"{\"verb\":\"restore\",\"name\":\"../x\"}",
+		"{\"verb\":\"snapshot\",\"name\":\"x\",\"layer\":\"../x\"}",
 		"{\"verb\":\"rename\",\"from\":\"a\"}",
 		"{\"verb\":\"rename\",\"from\":\"a\",\"to\":\"../b\"}",
 		"{\"verb\":\"rename\",\"from\":\"a\",\"to\":\"\"}",

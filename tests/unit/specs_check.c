@@ -123,7 +123,6 @@ TEST(unsupported)
 		{"\"boot\": {\"ready\": {\"by\": \"tcp:80\"}}", "boot.ready.by \"tcp\" is"},
 		{"\"hooks\": {\"created\": [{\"args\": [\"/a\"]}]}", "hooks.created is"},
 		{"\"admin\": [{\"user\": \"ana\", \"may\": [\"login\"]}]", "admin is"},
-		{"\"template\": true", "template is"},
 		{"\"security\": {\"seccomp\": \"/etc/p.json\"}", "security.seccomp \"PATH\" is"},
 		{"\"security\": {\"nesting\": true}", "security.nesting is"},
 		{"\"arch\": \"pdp11\"", "arch \"pdp11\" is not this host's"},
