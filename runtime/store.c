@@ -184,6 +184,7 @@ static int open_dirs(struct store *s, struct err *e)
 	} dirs[] = {
 		{&s->zones_fd, &s->root_fd, "zones"},
 		{&s->layers_fd, &s->root_fd, "layers"},
+		{&s->images_fd, &s->root_fd, "images"},
 		{&s->networks_fd, &s->root_fd, "networks"},
 		{&s->staging_fd, &s->root_fd, "staging"},
 		{&s->cache_fd, &s->root_fd, "cache"},
@@ -208,6 +209,7 @@ int store_open(const struct store_paths *paths, struct store *ret, struct err *e
 		.root_fd = -1,
 		.zones_fd = -1,
 		.layers_fd = -1,
+		.images_fd = -1,
 		.networks_fd = -1,
 		.staging_fd = -1,
 		.cache_fd = -1,
@@ -246,8 +248,9 @@ int store_open(const struct store_paths *paths, struct store *ret, struct err *e
 
 void store_close(struct store *s)
 {
-	int *fds[] = {&s->root_fd, &s->zones_fd, &s->layers_fd, &s->networks_fd, &s->staging_fd,
-		&s->cache_fd, &s->run_fd, &s->run_zones_fd, &s->log_fd, &s->lock_fd};
+	int *fds[] = {&s->root_fd, &s->zones_fd, &s->layers_fd, &s->images_fd, &s->networks_fd,
+		&s->staging_fd, &s->cache_fd, &s->run_fd, &s->run_zones_fd, &s->log_fd,
+		&s->lock_fd};
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		fd_close(fds[i]);
 	free(ptr_steal(&s->root));

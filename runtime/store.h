@@ -1,7 +1,8 @@
 /* store.h: the directories of one Cella store, opened once per command and used by descriptor.
  *
  *     ROOT/store-id                     8 hex digits; "" suffix rule below
- *     ROOT/layers/ID/{layer.json,fs/,refs/ZONE_UUID}
+ *     ROOT/layers/ID/{layer.json,fs/,refs/UUID}
+ *     ROOT/images/NAME.json
  *     ROOT/networks/NAME.json
  *     ROOT/zones/NAME/{spec.json,zone.json,upper/,work/,events.jsonl,lock}
  *     ROOT/staging/XXXX/                what is being built; moved into its place by rename (R11)
@@ -42,7 +43,7 @@ struct store {
 	char *root, *run, *log; /* absolute paths, for messages only */
 	char id[STORE_ID_LEN + 1];
 	bool is_default;
-	int root_fd, zones_fd, layers_fd, networks_fd, staging_fd, cache_fd;
+	int root_fd, zones_fd, layers_fd, images_fd, networks_fd, staging_fd, cache_fd;
 	int run_fd, run_zones_fd, log_fd, lock_fd;
 	struct host_config config;
 };
