@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/proc.h"
+#include "runtime/layers_parts.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -65,6 +66,10 @@ static int write_info(int dir_fd, const char *id, const struct layer_info *info,
 	json_t *doc = json_pack("{s:i, s:s, s:s, s:s, s:I, s:I, s:s}", "layer", 1, "id", id, "kind",
 		info->kind, "source", info->source, "bytes", (json_int_t)info->bytes, "entries",
 		(json_int_t)info->entries, "created", clock_rfc3339(now, clock_real_ns()));
+	if (doc && info->digest && layer_put_digest(doc, info->digest, e) < 0) {
+		json_decref(doc);
+		return -1;
+	}
 	autofree char *text = doc ? json_dumps(doc, JSON_INDENT(2)) : NULL;
 	json_decref(doc);
 	if (!text)
@@ -137,7 +142,15 @@ int layer_commit(struct staging *st, const char *id, const struct layer_info *in
 	const char *zone_uuid, struct err *e)
 {
 	const struct store *s = st->store;
-	if (layer_write(st, id, info, zone_uuid, e) < 0)
+	struct layer_info full = *info;
+	struct tree_digest digest;
+	autofd int fs = openat(st->fd, "fs", OPEN_DIR);
+	if (fs < 0)
+		return err_sys(e, errno, "open '%s/staging/%s/fs'", s->root, st->name);
+	if (tree_digest(fs, &digest, e) < 0)
+		return -1;
+	full.digest = &digest;
+	if (layer_write(st, id, &full, zone_uuid, e) < 0)
 		return -1;
 	/* The whole tree at once: one journal commit instead of one per file. */
 	if (syncfs(st->fd) < 0)
@@ -202,7 +215,7 @@ int layer_open_fs(const struct store *s, const char *id, struct err *e)
 	return fd;
 }
 
-/* ---- walks, for repair ---- */
+/* ---- walks ---- */
 
 static DIR *open_list(int dir_fd, const char *name)
 {
@@ -213,7 +226,7 @@ static DIR *open_list(int dir_fd, const char *name)
 	return d;
 }
 
-static int each_layer(const struct store *s, int (*each)(void *arg, const char *id, struct err *e),
+int layer_each(const struct store *s, int (*each)(void *arg, const char *id, struct err *e),
 	void *arg, struct err *e)
 {
 	DIR *d = open_list(s->layers_fd, ".");
@@ -300,7 +313,7 @@ int layer_sweep(const struct store *s, bool (*is_known)(void *arg, const char *z
 	void *arg, unsigned *ret_removed, struct err *e)
 {
 	struct ref_walk w = {.s = s, .is_known = is_known, .arg = arg};
-	if (each_layer(s, sweep_layer, &w, e) < 0)
+	if (layer_each(s, sweep_layer, &w, e) < 0)
 		return -1;
 	if (ret_removed)
 		*ret_removed = w.removed;

@@ -64,6 +64,26 @@ TEST(same_digest_is_one_layer)
 	CHECK_INT(test_count(test_store.staging_fd, "."), 0);
 }
 
+TEST(what_was_imported_can_be_verified)
+{
+	struct err e = {0};
+	enum layer_state state = LAYER_CHANGED;
+	const char *what = "";
+	CHECK_INT(make(SUM, zone_a, &e), 0);
+	CHECK_INT(layer_verify(&test_store, SUM, &state, &what, &e), 0);
+	CHECK_INT(state, LAYER_SOUND);
+	CHECK(!what);
+	int fd = openat(test_store.layers_fd, SUM "/fs/file", O_WRONLY | O_CLOEXEC);
+	CHECK_INT(write(fd, "x", 1), 1);
+	close(fd);
+	CHECK_INT(layer_verify(&test_store, SUM, &state, &what, &e), 0);
+	CHECK_INT(state, LAYER_CHANGED);
+	CHECK(what && strstr(what, "content"));
+	CHECK_INT(layer_unref(&test_store, SUM, zone_a, &e), 0);
+	CHECK_INT(layer_verify(&test_store, SUM, &state, &what, &e), -1);
+	CHECK_INT(e.cls, ERR_NOT_FOUND);
+}
+
 TEST(a_dead_layer_is_replaced)
 {
 	struct err e = {0};
