@@ -1,10 +1,12 @@
 #include "runtime/claims.h"
 #include "runtime/layers.h"
 #include "runtime/lifecycle_parts.h"
+#include "runtime/image_defaults.h"
 #include "runtime/source.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/str.h"
 #include "specs/name.h"
 #include "specs/spec_json.h"
 
@@ -66,85 +68,129 @@ static json_t *base_doc(const struct create_options *o, struct err *e)
 	return doc;
 }
 
+/* ---- the source ---- */
+
 /* --from, else what the spec's root names, else the default image. */
-static const char *source_text(const struct create_options *o, const struct zone_spec *spec)
+static int open_source(const struct store *s, const struct create_options *o,
+	const struct zone_spec *spec, struct source *ret, struct err *e)
 {
 	if (o->source)
-		return o->source;
-	if (spec->root.path[0])
-		return spec->root.path;
-	return spec->root.image[0] ? spec->root.image : "default";
+		return source_open(s, o->source, false, ret, e);
+	return source_open(s, spec->root.image[0] ? spec->root.image : "default", true, ret, e);
+}
+
+/* root.image of the spec is the image that the zone is made from, if it has one. */
+static int put_image(json_t *doc, const struct source *src, struct err *e)
+{
+	json_t *root = json_object_get(doc, "root");
+	if (src->kind != SOURCE_IMAGE) {
+		(void)json_object_del(root, "image");
+		return 0;
+	}
+	if (!json_is_object(root)) {
+		root = json_object();
+		if (json_object_set_new(doc, "root", root) < 0)
+			return err_nomem(e);
+	}
+	return json_object_set_new(root, "image", json_string(src->image.name)) < 0 ? err_nomem(e)
+										    : 0;
 }
 
 /* ---- making it ---- */
 
-static int add_layer(struct zone_record *r, const char *id, struct err *e)
-{
-	r->layers = calloc(1, sizeof *r->layers);
-	if (!r->layers || !(r->layers[0] = strdup(id)))
-		return err_nomem(e);
-	r->n_layers = 1;
-	return 0;
-}
-
 /* An archive is unpacked as the zone's own ids; a zone without a range borrows one for that time.
  */
-static int make_layer(const struct store *s, struct lifecycle_draft *d, const struct source *src,
-	bool userns, const struct create_options *o, char *id, struct err *e)
+static int make_layers(const struct store *s, struct lifecycle_draft *d, const struct source *src,
+	bool userns, const struct create_options *o, struct image *image, struct err *e)
 {
 	uint32_t first = 0;
+	const struct source_remarks remarks = {o->warn, o->warn_arg};
 	if (claims_take_ids(s, d->record.uuid, 0, &first, e) < 0)
 		return -1;
 	d->record.id_first = first; /* given back with the draft if anything fails */
-	if (source_make_layer(s, src, d->record.uuid, first, o, id, e) < 0)
-		return -1;
-	if (userns)
-		return 0;
+	memcpy(image->uuid, d->record.uuid, sizeof image->uuid);
+	int r = source_fill(s, src, first, &remarks, image, e);
+	/* In any case: what is listed is given back with the draft. */
+	d->record.layers = ptr_steal(&image->layers);
+	d->record.n_layers = image->n_layers;
+	image->n_layers = 0;
+	if (r < 0 || userns)
+		return r;
 	d->record.id_first = 0;
 	return claims_release_ids(s, d->record.uuid, first, e);
 }
 
-static int fill_draft(const struct store *s, struct lifecycle_draft *d, const struct source *src,
-	const struct zone_spec *spec, const struct create_options *o, struct err *e)
+static const char *image_of(const json_t *doc)
 {
-	char id[LAYER_ID_SIZE];
-	struct stat root;
-	char *text = strdup(src->text);
-	if (!text)
-		return err_nomem(e);
-	free(d->record.source);
-	d->record.source = text;
-	d->record.ephemeral = o->ephemeral;
-	if (make_layer(s, d, src, spec->security.userns == SPEC_USERNS_ISOLATED, o, id, e) < 0)
+	return json_string_value(json_object_get(json_object_get(doc, "root"), "image"));
+}
+
+/* The spec with what the image says put beneath what was asked for. */
+static int adopt_config(const struct store *s, struct lifecycle_draft *d, const json_t *base,
+	const json_t *doc, const struct image *image, const struct create_options *o, struct err *e)
+{
+	const struct source_remarks remarks = {o->warn, o->warn_arg};
+	struct zone_spec *spec = NULL;
+	json_t *below = NULL, *full = NULL;
+	if (image_defaults(image, doc, &remarks, &below, e) < 0)
 		return -1;
-	if (add_layer(&d->record, id, e) < 0) {
-		(void)layer_unref(s, id, d->record.uuid, NULL);
-		return -1;
+	if (json_object_size(below) == 0 && str_eq(image_of(doc), image_of(base))) {
+		json_decref(below);
+		return 0; /* it stays as it was checked */
 	}
-	/* "/" in the zone is the writable directory: it takes after the layer's. */
-	autofd int fs = layer_open_fs(s, id, e);
+	int r = image_put_beneath(below, base, e);
+	if (r == 0)
+		r = lifecycle_make_spec(s, o->name, below, "the image's configuration", o->set,
+			o->n_set, &full, &spec, e);
+	if (r == 0)
+		r = zone_write_spec(d->dir.fd, full, e);
+	spec_free(spec);
+	json_decref(full);
+	json_decref(below);
+	return r;
+}
+
+static int fill_draft(const struct store *s, struct lifecycle_draft *d, const struct source *src,
+	const struct zone_spec *spec, const json_t *base, const json_t *doc,
+	const struct create_options *o, struct err *e)
+{
+	autoimage struct image image = IMAGE_EMPTY;
+	struct stat root;
+	if (image_set_text(&d->record.source, src->text, e) < 0)
+		return -1;
+	d->record.ephemeral = o->ephemeral;
+	if (make_layers(s, d, src, spec->security.userns == SPEC_USERNS_ISOLATED, o, &image, e) <
+			0 ||
+		adopt_config(s, d, base, doc, &image, o, e) < 0)
+		return -1;
+	/* "/" in the zone is the writable directory: it takes after the uppermost layer's. */
+	autofd int fs = layer_open_fs(s, d->record.layers[0], e);
 	if (fs < 0)
 		return -1;
 	if (fstat(fs, &root) < 0)
-		return err_sys(e, errno, "layer '%s'", id);
+		return err_sys(e, errno, "layer '%s'", d->record.layers[0]);
 	return lifecycle_draft_commit(d, o->name, root.st_mode & 07777, e);
 }
 
 static int create_from(
-	const struct store *s, const struct create_options *o, const json_t *base, struct err *e)
+	const struct store *s, const struct create_options *o, json_t *base, struct err *e)
 {
 	autosource struct source src = SOURCE_EMPTY;
 	struct lifecycle_draft draft;
 	struct zone_spec *spec = NULL;
 	json_t *doc = NULL;
+	/* Without the image, whose configuration is known only when it is there: so that what is
+	 * wrong is said before anything is unpacked. */
 	int r = lifecycle_make_spec(s, o->name, base, o->spec_file ? o->spec_file : "spec", o->set,
 		o->n_set, &doc, &spec, e);
 	if (r == 0)
 		r = claims_check_pool(s, e);
 	if (r == 0)
-		r = source_open(s, source_text(o, spec), &src, e);
+		r = open_source(s, o, spec, &src, e);
+	if (r == 0)
+		r = put_image(base, &src, e);
 	if (r == 0 && (r = lifecycle_draft_begin(s, doc, &draft, e)) == 0) {
-		r = fill_draft(s, &draft, &src, spec, o, e);
+		r = fill_draft(s, &draft, &src, spec, base, doc, o, e);
 		lifecycle_draft_drop(&draft);
 	}
 	json_decref(doc);

@@ -15,19 +15,22 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-bool init_is_system(const struct zone_spec *spec)
+bool init_name_is_system(const char *program)
 {
 	static const char *const inits[] = {
 		"init", "systemd", "openrc-init", "runit-init", "s6-svscan"};
-	if (spec->init.kind != SPEC_INIT_AUTO)
-		return spec->init.kind == SPEC_INIT_SYSTEM;
-	if (spec->init.args.n == 0)
-		return true;
-	const char *name = base_name(spec->init.args.items[0]);
+	const char *name = base_name(program);
 	for (size_t i = 0; i < ARRAY_LEN(inits); i++)
 		if (!strcmp(name, inits[i]))
 			return true;
 	return false;
+}
+
+bool init_is_system(const struct zone_spec *spec)
+{
+	if (spec->init.kind != SPEC_INIT_AUTO)
+		return spec->init.kind == SPEC_INIT_SYSTEM;
+	return spec->init.args.n == 0 || init_name_is_system(spec->init.args.items[0]);
 }
 
 enum init_flavour init_flavour_detect(int root_fd, const char *program)

@@ -16,6 +16,8 @@ enum init_flavour {
  * command gets cella-init as its parent. By init.kind, or for "auto" by the name of args[0]. Pure:
  * decided before the root is there. */
 bool init_is_system(const struct zone_spec *spec);
+/* The name alone: "init", "systemd", ... as the last component. */
+bool init_name_is_system(const char *program);
 
 /* Which init program it is, by looking at it in the root (by descriptor, R3). For a system init
  * only. Cannot fail: what it does not know is INIT_OTHER. */
