@@ -26,25 +26,71 @@ static void print_value_cases(const struct opt *o, FILE *to)
 	}
 }
 
-static void print_verb(const struct verb *v, FILE *to)
+static void print_opts(const struct verb *v, const char *indent, FILE *to)
 {
 	struct opt_group groups[VERB_GROUPS];
 	size_t n = verb_groups(v, NULL, groups);
-	const char *space = strchr(v->name, ' ');
-	(void)fprintf(to, "\t%.*s", space ? (int)(space - v->name) : (int)strlen(v->name), v->name);
-	for (const char *const *a = v->aliases; a && *a; a++)
-		(void)fprintf(to, " | %s", *a);
-	(void)fputs(")\n\t\topts='", to);
+	(void)fprintf(to, "%sopts='", indent);
 	for (size_t i = 0; i + 1 < n; i++)
 		print_words(groups[i].opts, to);
 	(void)fputs("'\n", to);
-	if (space)
-		(void)fprintf(to, "\t\tnames='%s'\n", space + 1);
-	else if (strstr(v->synopsis, "FILE..."))
-		(void)fputs("\t\tnames=files\n", to);
-	else if (strstr(v->synopsis, "NAME") || strstr(v->synopsis, "SOURCE") ||
-		 strstr(v->synopsis, "OLD"))
-		(void)fputs("\t\tnames=zones\n", to);
+	if (strstr(v->synopsis, "FILE..."))
+		(void)fprintf(to, "%snames=files\n", indent);
+	else if (strstr(v->synopsis, "IMAGE"))
+		(void)fprintf(to, "%snames=images\n", indent);
+	else if (strstr(v->synopsis, "NAME") || strstr(v->synopsis, "OLD") ||
+		 (strstr(v->synopsis, "SOURCE") && !strchr(v->name, ' ')))
+		(void)fprintf(to, "%snames=zones\n", indent);
+	else if (strstr(v->synopsis, "SOURCE"))
+		(void)fprintf(to, "%snames=files\n", indent);
+}
+
+/* True if a verb before this one in the list begins with the same of two words. */
+static bool is_later_of_group(const struct verb *const *v)
+{
+	size_t n = strcspn((*v)->name, " ") + 1;
+	for (const struct verb *const *w = verbs; w != v; w++)
+		if ((*v)->name[n - 1] && !strncmp((*v)->name, (*w)->name, n))
+			return true;
+	return false;
+}
+
+/* "host", and behind it "check", "start", "stop". */
+static void print_group(const char *name, FILE *to)
+{
+	size_t n = strcspn(name, " ") + 1;
+	(void)fprintf(to, "\t%.*s)\n\t\tnames='", (int)n - 1, name);
+	bool first = true;
+	for (const struct verb *const *v = verbs; *v; v++)
+		if (!strncmp((*v)->name, name, n)) {
+			(void)fprintf(to, "%s%s", first ? "" : " ", (*v)->name + n);
+			first = false;
+		}
+	(void)fputs("'\n\t\t((i + 1 < COMP_CWORD)) && names=''\n\t\t"
+		    "case ${COMP_WORDS[i + 1]-} in\n",
+		to);
+	for (const struct verb *const *v = verbs; *v; v++)
+		if (!strncmp((*v)->name, name, n)) {
+			(void)fprintf(to, "\t\t%s)\n", (*v)->name + n);
+			print_opts(*v, "\t\t\t", to);
+			(void)fputs("\t\t\t;;\n", to);
+		}
+	(void)fputs("\t\tesac\n\t\t;;\n", to);
+}
+
+static void print_verb(const struct verb *const *v, FILE *to)
+{
+	if (is_later_of_group(v))
+		return;
+	if (strchr((*v)->name, ' ')) {
+		print_group((*v)->name, to);
+		return;
+	}
+	(void)fprintf(to, "\t%s", (*v)->name);
+	for (const char *const *a = (*v)->aliases; a && *a; a++)
+		(void)fprintf(to, " | %s", *a);
+	(void)fputs(")\n", to);
+	print_opts(*v, "\t\t", to);
 	(void)fputs("\t\t;;\n", to);
 }
 
@@ -53,7 +99,7 @@ static void print_verb_names(FILE *to)
 	bool first = true;
 	for (const struct verb *const *v = verbs; *v; v++) {
 		const char *space = strchr((*v)->name, ' ');
-		if ((*v)->flags & VERB_HIDDEN)
+		if ((*v)->flags & VERB_HIDDEN || is_later_of_group(v))
 			continue;
 		(void)fprintf(to, "%s%.*s", first ? "" : " ",
 			space ? (int)(space - (*v)->name) : (int)strlen((*v)->name), (*v)->name);
@@ -88,11 +134,13 @@ void completion_print_bash(FILE *to)
 	(void)fputs("' -- \"$cur\"\n\t\treturn\n\tfi\n\tcase $verb in\n", to);
 	for (const struct verb *const *v = verbs; *v; v++)
 		if (!((*v)->flags & VERB_HIDDEN))
-			print_verb(*v, to);
+			print_verb(v, to);
 	(void)fputs("\tesac\n\tif [[ $cur == -* ]]; then\n\t\t_cella_reply -W \"$opts", to);
 	print_words(cli_global_options, to);
 	(void)fputs("\" -- \"$cur\"\n\telif [[ $names == zones ]]; then\n"
 		    "\t\t_cella_reply -W \"$(cella list -q 2>/dev/null)\" -- \"$cur\"\n"
+		    "\telif [[ $names == images ]]; then\n"
+		    "\t\t_cella_reply -W \"$(cella image list -q 2>/dev/null)\" -- \"$cur\"\n"
 		    "\telif [[ $names == files ]]; then\n"
 		    "\t\t_cella_reply -f -- \"$cur\"\n"
 		    "\telif [[ -n $names ]]; then\n"

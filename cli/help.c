@@ -10,6 +10,7 @@ enum {
 
 const char *const help_topics[TOPIC_COUNT] = {
 	[TOPIC_ZONES] = "Make and remove",
+	[TOPIC_IMAGES] = "Images",
 	[TOPIC_RUNNING] = "Start and stop",
 	[TOPIC_INSIDE] = "Work inside",
 	[TOPIC_LOOK] = "Look",

@@ -14,6 +14,7 @@ enum verb_flags {
 
 enum verb_topic {
 	TOPIC_ZONES,
+	TOPIC_IMAGES,
 	TOPIC_RUNNING,
 	TOPIC_INSIDE,
 	TOPIC_LOOK,

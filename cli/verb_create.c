@@ -12,8 +12,9 @@ struct create_values {
 
 static const struct opt options[] = {
 	{"from", 0, OPT_TEXT, "SOURCE",
-		"what is in it: default (a small busybox system), a directory, a tar file (plain, "
-		"gzip, xz or zstd), or - for a tar on stdin; default",
+		"what is in it: default (a small busybox system), an image (`cella image list`), a "
+		"directory, a tar file (plain, gzip, xz, zstd or bzip2), - for a tar on stdin, or a "
+		"distribution such as debian:12; default, unless the spec's root.image names another",
 		AT(from), 0, NULL},
 	{"spec", 0, OPT_TEXT, "FILE", "the spec to begin with, cella-spec(5)", AT(spec), 0, NULL},
 	{"set", 0, OPT_LIST, "KEY=VALUE", "set a field of the spec, as `cella set` does", AT(set),
@@ -74,6 +75,7 @@ static const struct verb_example examples[] = {
 	{"cella create web1", "a zone from the default image"},
 	{"cella create db --from debian.tar.zst --set resources.memory.max=2G",
 		"from an archive, with a limit"},
+	{"cella create web2 --from debian-12", "from an image of the store"},
 	{"ssh host tar c -C /srv/root . | cella create copy --from -", "from a stream"},
 	{0},
 };
@@ -86,6 +88,11 @@ const struct verb verb_create = {
 		"Makes a stopped zone. Its files are copied or unpacked once into a layer, which any "
 		"number of zones share; the zone itself starts empty above it. A name is "
 		"[a-z0-9][a-z0-9_.-]{0,62}.\n\n"
+		"What an image says about running it (command, environment, user, directory, stop "
+		"signal, labels) becomes part of the zone's spec; what --set, --spec and the other "
+		"options say wins. An image of the store is looked for first: a path that is called "
+		"like one is written ./NAME. For a distribution mmdebstrap or debootstrap has to be "
+		"installed; better make it an image once, with `cella image import`.\n\n"
 		"An archive is hostile data: it is unpacked by a program without privilege, nothing "
 		"leaves the zone's root, and device nodes in it are skipped with a remark.\n\n"
 		"If anything fails nothing is left.",

@@ -34,7 +34,7 @@ _cella()
 		;;
 	esac
 	if [[ -z $verb ]]; then
-		_cella_reply -W 'create clone rename destroy rm snapshot snapshot snapshot snapshot snapshot snapshot snapshot start boot stop kill halt restart reboot undo undo wait repair exec shell login console run list ls show info ps log set edit validate plan host host host help --format --json -j --quiet -q --root --run --log --cgroup-manager --help -h --version' -- "$cur"
+		_cella_reply -W 'create clone rename destroy rm snapshot image start boot stop kill halt restart reboot undo wait repair exec shell login console run list ls show info ps log set edit validate plan host help --format --json -j --quiet -q --root --run --log --cgroup-manager --help -h --version' -- "$cur"
 		return
 	fi
 	case $verb in
@@ -54,32 +54,61 @@ _cella()
 		names=zones
 		;;
 	snapshot)
-		opts=' --description -d'
-		names='create'
+		names='create list show restore delete mount umount'
+		((i + 1 < COMP_CWORD)) && names=''
+		case ${COMP_WORDS[i + 1]-} in
+		create)
+			opts=' --description -d'
+			names=zones
+			;;
+		list)
+			opts=' --columns -o --sort -s --filter --no-header -H'
+			;;
+		show)
+			opts=' --columns -o --sort -s --filter --no-header -H'
+			names=zones
+			;;
+		restore)
+			opts=' --force -f'
+			names=zones
+			;;
+		delete)
+			opts=' --force -f'
+			names=zones
+			;;
+		mount)
+			opts=''
+			names=zones
+			;;
+		umount)
+			opts=''
+			;;
+		esac
 		;;
-	snapshot)
-		opts=' --columns -o --sort -s --filter --no-header -H'
-		names='list'
-		;;
-	snapshot)
-		opts=' --columns -o --sort -s --filter --no-header -H'
-		names='show'
-		;;
-	snapshot)
-		opts=' --force -f'
-		names='restore'
-		;;
-	snapshot)
-		opts=' --force -f'
-		names='delete'
-		;;
-	snapshot)
-		opts=''
-		names='mount'
-		;;
-	snapshot)
-		opts=''
-		names='umount'
+	image)
+		names='import publish list show delete'
+		((i + 1 < COMP_CWORD)) && names=''
+		case ${COMP_WORDS[i + 1]-} in
+		import)
+			opts=''
+			names=files
+			;;
+		publish)
+			opts=''
+			names=zones
+			;;
+		list)
+			opts=' --columns -o --sort -s --filter --no-header -H'
+			;;
+		show)
+			opts=' --columns -o --sort -s --filter --no-header -H'
+			names=images
+			;;
+		delete)
+			opts=' --force -f'
+			names=images
+			;;
+		esac
 		;;
 	start | boot)
 		opts=' --undo --commit --discard --group --all'
@@ -98,12 +127,18 @@ _cella()
 		names=zones
 		;;
 	undo)
-		opts=' --group --all'
-		names='commit'
-		;;
-	undo)
-		opts=' --force -f --group --all'
-		names='discard'
+		names='commit discard'
+		((i + 1 < COMP_CWORD)) && names=''
+		case ${COMP_WORDS[i + 1]-} in
+		commit)
+			opts=' --group --all'
+			names=zones
+			;;
+		discard)
+			opts=' --force -f --group --all'
+			names=zones
+			;;
+		esac
 		;;
 	wait)
 		opts=' --for --timeout -t --group --all'
@@ -161,16 +196,19 @@ _cella()
 		names=zones
 		;;
 	host)
-		opts=' --columns -o --sort -s --filter --no-header -H'
-		names='check'
-		;;
-	host)
-		opts=''
-		names='start'
-		;;
-	host)
-		opts=''
-		names='stop'
+		names='check start stop'
+		((i + 1 < COMP_CWORD)) && names=''
+		case ${COMP_WORDS[i + 1]-} in
+		check)
+			opts=' --columns -o --sort -s --filter --no-header -H'
+			;;
+		start)
+			opts=''
+			;;
+		stop)
+			opts=''
+			;;
+		esac
 		;;
 	help)
 		opts=''
@@ -180,6 +218,8 @@ _cella()
 		_cella_reply -W "$opts --format --json -j --quiet -q --root --run --log --cgroup-manager --help -h --version" -- "$cur"
 	elif [[ $names == zones ]]; then
 		_cella_reply -W "$(cella list -q 2>/dev/null)" -- "$cur"
+	elif [[ $names == images ]]; then
+		_cella_reply -W "$(cella image list -q 2>/dev/null)" -- "$cur"
 	elif [[ $names == files ]]; then
 		_cella_reply -f -- "$cur"
 	elif [[ -n $names ]]; then

@@ -21,6 +21,7 @@
 enum {
 	LOG_TAIL = 4096,
 	ENDING_MS = 1000,
+	ERRORS_SHOWN = 2,
 	SPARE_FDS = 10, /* while descriptors are put in their places */
 };
 
@@ -112,7 +113,7 @@ struct child {
 static void set_argv(struct child *c, const struct bootstrap *b)
 {
 	const char *const tar[] = {
-		b->program, "--quiet", "--mode=root", "--format=tar", b->release, "-", NULL};
+		b->program, "--mode=root", "--format=tar", b->release, "-", NULL};
 	const char *const tree[] = {b->program, b->release, "/tmp/" BOOTSTRAP_ROOT, NULL};
 	c->program = b->program;
 	if (b->writes_tar)
@@ -228,7 +229,8 @@ int bootstrap_start(const struct bootstrap *b, int tmp_fd, struct bootstrap_run 
 
 /* ---- its end ---- */
 
-/* The last lines that say what went wrong, on one line: those that begin with "E:" if any does. */
+/* What went wrong, on one line: the first lines that begin with "E:" (the later ones say that it
+ * failed because it failed), or else the last of all. */
 static void last_words(int log_fd, char *out, size_t size)
 {
 	char text[LOG_TAIL + 1];
@@ -237,7 +239,7 @@ static void last_words(int log_fd, char *out, size_t size)
 	ssize_t n = pread(log_fd, text, LOG_TAIL, at);
 	text[n > 0 ? n : 0] = '\0';
 	bool errors = !strncmp(text, "E:", 2) || strstr(text, "\nE:");
-	size_t used = 0;
+	size_t used = 0, n_errors = 0;
 	char *save = NULL;
 	out[0] = '\0';
 	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
@@ -245,6 +247,8 @@ static void last_words(int log_fd, char *out, size_t size)
 		bool is_error = !strncmp(line, "E:", 2);
 		if (!line[strspn(line, " \t\r")] || (errors && !is_error))
 			continue;
+		if (errors && n_errors++ == ERRORS_SHOWN)
+			return;
 		str_escape(shown, sizeof shown, is_error ? line + 2 + (line[2] == ' ') : line);
 		if (!errors)
 			used = 0; /* only the last one */

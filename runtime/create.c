@@ -138,14 +138,21 @@ static int adopt_config(const struct store *s, struct lifecycle_draft *d, const 
 		json_decref(below);
 		return 0; /* it stays as it was checked */
 	}
-	int r = image_put_beneath(below, base, e);
+	/* In the order in which people write it. */
+	json_t *both = json_pack("{s:i, s:s}", "zone_spec", 1, "name", o->name);
+	int r = both ? 0 : err_nomem(e);
 	if (r == 0)
-		r = lifecycle_make_spec(s, o->name, below, "the image's configuration", o->set,
+		r = image_put_beneath(both, below, e);
+	if (r == 0)
+		r = image_put_beneath(both, base, e);
+	if (r == 0)
+		r = lifecycle_make_spec(s, o->name, both, "the image's configuration", o->set,
 			o->n_set, &full, &spec, e);
 	if (r == 0)
 		r = zone_write_spec(d->dir.fd, full, e);
 	spec_free(spec);
 	json_decref(full);
+	json_decref(both);
 	json_decref(below);
 	return r;
 }

@@ -265,7 +265,7 @@ int layer_each_of(const struct store *s, const char *owner,
 	int (*each)(void *arg, const char *id, struct err *e), void *arg, struct err *e)
 {
 	struct owner_walk w = {.s = s, .owner = owner, .each = each, .arg = arg};
-	return each_layer(s, each_of, &w, e);
+	return layer_each(s, each_of, &w, e);
 }
 
 bool layer_is_shared(const struct store *s, const char *id, const char *owner)
