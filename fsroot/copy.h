@@ -8,14 +8,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct copy_result;
 struct copy_options {
 	uint64_t max_entries, max_bytes; /* 0: no limit */
 	uint64_t max_id;		 /* owners must be below it (65536); 0: no check */
-	/* Copy overlayfs whiteouts and trusted.overlay.* marks, and sockets: for the writable
-	 * directory of a zone. Without it they are refused (a hostile layer could use them to reach
-	 * other layers). */
+	/* Copy overlayfs whiteouts and trusted.overlay.* marks, and sockets and device nodes: for
+	 * the writable directory of a zone and for layers, where one may hide what lies beneath it.
+	 * Without it they are refused (a hostile layer could use them to reach other layers), and
+	 * nodes are skipped. */
 	bool keep_overlay_marks;
 	bool no_sync; /* the caller does it: a frozen zone need not wait for the disk */
+	/* Called now and then while it works; may be NULL. */
+	void (*tick)(void *arg, const struct copy_result *so_far);
+	void *tick_arg;
 	const char *limit_entries_name, *limit_bytes_name; /* for messages: "--max-entries" */
 };
 struct copy_result {
