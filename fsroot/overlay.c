@@ -125,46 +125,6 @@ static int open_mapped(struct store *s, const char *path, struct err *e)
 	return fd;
 }
 
-/* "12:13:14", relative to /proc/self/fd: the whole list has to fit fsconfig's 255 bytes. */
-static int set_lower_by_string(int fs_fd, const int *layer_fds, size_t n, struct err *e)
-{
-	char list[256];
-	size_t len = 0;
-	for (size_t i = 0; i < n; i++) {
-		const char *digits = strrchr(fd_path(layer_fds[i]).s, '/') + 1;
-		size_t d = strlen(digits);
-		if (len + d + 2 > sizeof list) {
-			err_set(e, ERR_HOST, "%zu layers are too many for this kernel", n);
-			return err_hint(e, "'cella flatten' merges them; Linux 6.13 takes %d",
-				OVERLAY_LAYERS_MAX);
-		}
-		if (len)
-			list[len++] = ':';
-		memcpy(list + len, digits, d);
-		len += d;
-	}
-	list[len] = '\0';
-	if (fsconfig(fs_fd, FSCONFIG_SET_STRING, "lowerdir", list, 0) < 0)
-		return err_sys(e, errno, "overlay option lowerdir");
-	return 0;
-}
-
-static int set_lower(int fs_fd, const struct overlay_plan *plan, const int *layer_fds,
-	bool *ret_by_string, struct err *e)
-{
-	size_t i = 0;
-	if (plan->method == OVERLAY_METHOD_AUTO)
-		for (; i < plan->n_layers; i++)
-			if (fsconfig(fs_fd, FSCONFIG_SET_FD, "lowerdir+", NULL, layer_fds[i]) < 0)
-				break;
-	*ret_by_string = i < plan->n_layers;
-	if (!*ret_by_string)
-		return 0;
-	if (i > 0)
-		return err_sys(e, errno, "overlay refuses layer '%s'", plan->layers[i]);
-	return set_lower_by_string(fs_fd, layer_fds, plan->n_layers, e);
-}
-
 static int fail_with_reason(int fs_fd, int errnum, const char *what, struct err *e)
 {
 	char reason[300];
@@ -179,53 +139,145 @@ static int fail_with_reason(int fs_fd, int errnum, const char *what, struct err 
 	return err_hint(e, "the kernel's log (dmesg) may say why");
 }
 
-static int set_options(int fs_fd, const int *upper_fd, const int *work_fd, struct err *e)
+/* "12:13:14", relative to /proc/self/fd. False: it does not fit. */
+static bool name_layers(const int *layer_fds, size_t n, char *list, size_t size)
 {
-	const struct fd_path upper = fd_path(*upper_fd), work = fd_path(*work_fd);
-	/* What is stored must be readable as plain files on any host: no redirects, no
-	 * metadata-only copies, no index that a copied or moved upper directory would not match. */
-	const struct tree_option options[] = {
-		{"redirect_dir", "off"},
-		{"metacopy", "off"},
-		{"index", "off"},
-		{"xino", "auto"},
-		{"upperdir", upper.s},
-		{"workdir", work.s},
-	};
-	size_t n = ARRAY_LEN(options) - (*upper_fd < 0 ? 2 : 0);
-	for (size_t i = 0; i < n; i++)
-		if (fsconfig(fs_fd, FSCONFIG_SET_STRING, options[i].key, options[i].value, 0) < 0) {
-			char what[64];
-			int errnum = errno;
-			(void)snprintf(what, sizeof what, "overlay option %s", options[i].key);
-			return fail_with_reason(fs_fd, errnum, what, e);
-		}
-	return 0;
+	size_t len = 0;
+	for (size_t i = 0; i < n; i++) {
+		int w = snprintf(list + len, size - len, "%s%d", i ? ":" : "", layer_fds[i]);
+		if (w < 0 || (size_t)w >= size - len)
+			return false;
+		len += (size_t)w;
+	}
+	return true;
 }
 
-/* Make the superblock with the layers in hand. By string the names are relative to /proc/self/fd,
- * which has to be the working directory when the kernel looks them up: at once on newer kernels, at
- * CMD_CREATE on older ones. */
-static int create_overlay(const struct overlay_plan *plan, const int *layer_fds,
-	const int *upper_fd, const int *work_fd, int *ret_root_fd, struct err *e)
+/* What is stored must be readable as plain files on any host: no redirects, no metadata-only
+ * copies, no index that a copied or moved upper directory would not match. */
+static const struct tree_option fixed_options[] = {
+	{"redirect_dir", "off"},
+	{"metacopy", "off"},
+	{"index", "off"},
+	{"xino", "auto"},
+};
+
+static int set_option(int fs_fd, const char *key, const char *value, struct err *e)
+{
+	char what[64];
+	if (fsconfig(fs_fd, FSCONFIG_SET_STRING, key, value, 0) == 0)
+		return 0;
+	int errnum = errno;
+	(void)snprintf(what, sizeof what, "overlay option %s", key);
+	return fail_with_reason(fs_fd, errnum, what, e);
+}
+
+static int set_options(int fs_fd, const int *upper_fd, const int *work_fd, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_LEN(fixed_options); i++)
+		if (set_option(fs_fd, fixed_options[i].key, fixed_options[i].value, e) < 0)
+			return -1;
+	if (*upper_fd < 0)
+		return 0;
+	return set_option(fs_fd, "upperdir", fd_path(*upper_fd).s, e) < 0
+		       ? -1
+		       : set_option(fs_fd, "workdir", fd_path(*work_fd).s, e);
+}
+
+/* 1: set, by descriptor or by string; 0: this kernel takes so many by mount(2) only. */
+static int set_lower(
+	int fs_fd, const struct overlay_plan *plan, const int *layer_fds, size_t n, struct err *e)
+{
+	char list[256];
+	size_t i = 0;
+	bool by_fd = plan->method == OVERLAY_METHOD_AUTO || plan->method == OVERLAY_METHOD_FD;
+	while (by_fd && i < n &&
+		fsconfig(fs_fd, FSCONFIG_SET_FD, "lowerdir+", NULL, layer_fds[i]) == 0)
+		i++;
+	if (i == n)
+		return 1;
+	if (i > 0)
+		return err_sys(e, errno, "overlay refuses layer %zu of %zu", i + 1, n);
+	if (plan->method == OVERLAY_METHOD_FD)
+		return fail_with_reason(fs_fd, errno, "overlay option lowerdir+", e);
+	if (plan->method == OVERLAY_METHOD_MOUNT || !name_layers(layer_fds, n, list, sizeof list))
+		return 0;
+	return set_option(fs_fd, "lowerdir", list, e) < 0 ? -1 : 1;
+}
+
+static bool is_nodev(void)
+{
+	/* The zone's devices are in its /dev: nodes that a layer brings are inert. */
+	return !defence_is_off("H24r");
+}
+
+/* The mount, or -1; also without an error, if it takes mount(2): *ret_needs_mount. */
+static int create_by_fsconfig(const struct overlay_plan *plan, const int *layer_fds, size_t n,
+	const int *upper_fd, const int *work_fd, bool *ret_needs_mount, struct err *e)
 {
 	autofd int fs_fd = fsopen("overlay", FSOPEN_CLOEXEC);
 	if (fs_fd < 0)
 		return errno == ENODEV ? err_set(e, ERR_HOST, "this kernel has no overlayfs")
 				       : err_sys(e, errno, "fsopen overlay");
-	bool by_string = false;
-	if (plan->source && fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", plan->source, 0) < 0)
-		return fail_with_reason(fs_fd, errno, "overlay source", e);
-	if (set_options(fs_fd, upper_fd, work_fd, e) < 0 ||
-		set_lower(fs_fd, plan, layer_fds, &by_string, e) < 0)
+	if (plan->source && set_option(fs_fd, "source", plan->source, e) < 0)
+		return -1;
+	if (set_options(fs_fd, upper_fd, work_fd, e) < 0)
+		return -1;
+	int set = set_lower(fs_fd, plan, layer_fds, n, e);
+	*ret_needs_mount = set == 0;
+	if (set <= 0)
 		return -1;
 	if (fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return fail_with_reason(fs_fd, errno, "cannot make the overlay", e);
-	/* The zone's devices are in its /dev: nodes that a layer brings are inert. */
-	autofd int root =
-		fsmount(fs_fd, FSMOUNT_CLOEXEC, defence_is_off("H24r") ? 0 : MOUNT_ATTR_NODEV);
+	int root = fsmount(fs_fd, FSMOUNT_CLOEXEC, is_nodev() ? MOUNT_ATTR_NODEV : 0);
+	return root < 0 ? fail_with_reason(fs_fd, errno, "cannot mount the overlay", e) : root;
+}
+
+/* The old way has room for a page of options. Its mount point is in a tmpfs of our own in the
+ * private mount namespace; what is handed on is a detached copy, as from fsmount. */
+static int create_by_mount(const struct overlay_plan *plan, const int *layer_fds, size_t n,
+	const int *upper_fd, const int *work_fd, struct err *e)
+{
+	char list[3000], options[4096], target[32];
+	if (!name_layers(layer_fds, n, list, sizeof list))
+		return err_set(e, ERR_HOST, "%zu layers are too many for this kernel", n);
+	int len = snprintf(options, sizeof options, "lowerdir=%s", list);
+	if (*upper_fd >= 0)
+		len += snprintf(options + len, sizeof options - (size_t)len,
+			",upperdir=%d,workdir=%d", *upper_fd, *work_fd);
+	for (size_t i = 0; i < ARRAY_LEN(fixed_options); i++)
+		len += snprintf(options + len, sizeof options - (size_t)len, ",%s=%s",
+			fixed_options[i].key, fixed_options[i].value);
+	autofd int place = tree_new_fs("tmpfs", NULL, 0, 0, NULL, 0);
+	if (place < 0 || mkdirat(place, "root", 0700) < 0 || tree_attach_anywhere(place) < 0)
+		return err_sys(e, errno, "cannot make a place for the overlay");
+	(void)snprintf(target, sizeof target, "%d/root", place);
+	const char *source = plan->source ? plan->source : "overlay";
+	unsigned long flags = is_nodev() ? MS_NODEV : 0;
+	int r = mount(source, target, "overlay", flags, options); /* banned-ok: by descriptor */
+	if (r < 0) {
+		err_sys(e, errno, "cannot make the overlay of %zu layers", n);
+		return err_hint(e, "the kernel's log (dmesg) may say why");
+	}
+	int root = tree_clone(place, "root", false);
 	if (root < 0)
-		return fail_with_reason(fs_fd, errno, "cannot mount the overlay", e);
+		err_sys(e, errno, "cannot take the overlay");
+	(void)umount2(target, MNT_DETACH);
+	return root;
+}
+
+/* Make the superblock with the layers in hand. Names of layers are relative to /proc/self/fd, which
+ * has to be the working directory when the kernel looks them up: at once on newer kernels, at
+ * CMD_CREATE on older ones. */
+static int create_overlay(const struct overlay_plan *plan, const int *layer_fds, size_t n,
+	const int *upper_fd, const int *work_fd, int *ret_root_fd, struct err *e)
+{
+	bool needs_mount = false;
+	autofd int root =
+		create_by_fsconfig(plan, layer_fds, n, upper_fd, work_fd, &needs_mount, e);
+	if (needs_mount)
+		root = create_by_mount(plan, layer_fds, n, upper_fd, work_fd, e);
+	if (root < 0)
+		return -1;
 	struct statvfs fs;
 	if (fstatvfs(root, &fs) < 0)
 		return err_sys(e, errno, "statvfs");
@@ -271,7 +323,7 @@ static int build_with_fds(const struct overlay_plan *plan, struct store *store, 
 	struct fs_ids ids = {0};
 	int r = fs_ids_take(&ids, plan->root_uid, plan->root_gid, e);
 	if (r == 0)
-		r = create_overlay(plan, layer_fds, &upper, &work, ret_root_fd, e);
+		r = create_overlay(plan, layer_fds, plan->n_layers, &upper, &work, ret_root_fd, e);
 	fs_ids_restore(&ids);
 	if (fchdir(cwd) < 0 && r == 0) {
 		fd_close(ret_root_fd);

@@ -12,14 +12,17 @@
 #include <stdint.h>
 
 enum {
-	OVERLAY_LAYERS_MAX = 400, /* the kernel takes 500 */
-	/* Before Linux 6.13 all layers travel in one string of 255 bytes. */
-	OVERLAY_LAYERS_MAX_OLD = 60,
+	/* The kernel takes 500; the names of so many fit the page of options of mount(2). */
+	OVERLAY_LAYERS_MAX = 400,
 };
 
+/* How the kernel learns of the layers. All but AUTO are for tests. */
 enum overlay_method {
-	OVERLAY_METHOD_AUTO = 0, /* by fd, and by string where the kernel is too old for that */
-	OVERLAY_METHOD_STRING,	 /* for tests */
+	/* The first of these that works: */
+	OVERLAY_METHOD_AUTO = 0,
+	OVERLAY_METHOD_FD,     /* one by one; Linux 6.13 */
+	OVERLAY_METHOD_STRING, /* all in one string of fsconfig, 255 bytes: some 60 layers */
+	OVERLAY_METHOD_MOUNT,  /* mount(2) in the private mount namespace, a page of options */
 };
 
 struct overlay_plan {

@@ -16,7 +16,7 @@
 enum {
 	OPEN_DIR = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
 	/* What every supported kernel can stack (fsroot/overlay.h), the writable one aside. */
-	LAYERS_MAX = OVERLAY_LAYERS_MAX_OLD,
+	LAYERS_MAX = OVERLAY_LAYERS_MAX,
 	FS_PATH = LAYER_ID_SIZE + 8,
 };
 

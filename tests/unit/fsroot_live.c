@@ -215,19 +215,57 @@ TEST(zone_files_are_stored_as_id_0)
 	CHECK(fstatat(base_fd, "layers/image/fs/etc/hosts", &st, 0) == 0 && st.st_uid == 0);
 	/* By names instead of descriptors, as Linux before 6.13 needs it. */
 	c = new_case("touch /f && id -u");
-	c.string_method = true;
+	c.method = OVERLAY_METHOD_STRING;
 	run_ok(&c, "0\n");
+	c = new_case("touch /f && id -u && stat -c %u /f");
+	c.method = OVERLAY_METHOD_MOUNT;
+	run_ok(&c, "0\n0\n");
+	CHECK(fstatat(base_fd, "zones/z/upper/f", &st, 0) == 0 && st.st_uid == 0);
 	c = new_case("touch /f && id -u");
 	c.no_userns = true;
 	run_ok(&c, "0\n");
 }
 
-TEST(many_layers)
+TEST(as_many_layers_as_there_can_be)
+{
+	static char names[OVERLAY_LAYERS_MAX][32];
+	char file[64];
+	struct zone_case c = new_case("ls /many | wc -l; cat /many/which; touch /f && id -u");
+	struct zone_outcome o;
+	struct stat st;
+	for (unsigned i = 0; i < OVERLAY_LAYERS_MAX - 1; i++) {
+		(void)snprintf(names[i], sizeof names[i], "layers/many%u/fs", i);
+		(void)snprintf(file, sizeof file, "layers/many%u/fs/many", i);
+		make_dirs(file);
+		autofd int many = openat(base_fd, file, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		(void)snprintf(file, sizeof file, "file%u", i);
+		autofd int f = openat(many, file, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+		autofd int which = openat(many, "which", O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+		CHECK(f >= 0 && dprintf(which, "%u\n", i) > 0);
+		c.layers[i] = names[i];
+	}
+	c.n_layers = OVERLAY_LAYERS_MAX;
+	c.layers[OVERLAY_LAYERS_MAX - 1] = "layers/image/fs";
+	run_ok(&c, "400\n0\n0\n");
+	c.method = OVERLAY_METHOD_MOUNT;
+	run_ok(&c, "400\n0\n0\n");
+	CHECK(fstatat(base_fd, "zones/z/upper/f", &st, 0) == 0 && st.st_uid == 0);
+	c.method = OVERLAY_METHOD_STRING; /* too many for it: the next way is taken */
+	run_ok(&c, "400\n0\n0\n");
+	c.readonly_root = c.mounts.is_readonly = true;
+	c.script = "ls /many | wc -l; touch /f 2>/dev/null || echo no";
+	run_ok(&c, "400\nno\n");
+	c.method = OVERLAY_METHOD_MOUNT;
+	run_ok(&c, "400\nno\n");
+	c.n_layers = OVERLAY_LAYERS_MAX + 1;
+	zone_run(&c, &o);
+	CHECK(strstr(o.err.msg, "401 layers: 1 to 400 are possible"));
+}
+
+TEST(layers_must_be_there_and_beneath_the_store)
 {
 	struct zone_case c = new_case("id -u");
-	static const char *layers[200];
 	struct zone_outcome o;
-	(void)layers;
 	c.n_layers = 1;
 	c.layers[0] = "layers/image/fs";
 	run_ok(&c, "0\n");

@@ -31,9 +31,10 @@ enum {
 
 struct zone_case {
 	int store_fd;
-	const char *layers[4];
+	const char *layers[OVERLAY_LAYERS_MAX];
 	size_t n_layers;
-	bool no_userns, no_netns, readonly_root, string_method, with_console;
+	bool no_userns, no_netns, readonly_root, with_console;
+	enum overlay_method method;
 	const char *script;
 	struct mount_plan_input mounts; /* flags above are filled in */
 	int volume_fd;			/* slot of the only volume, or 0 */
@@ -118,7 +119,7 @@ static inline int zone_build_root(
 		.userns_fd = userns,
 		.root_uid = id,
 		.root_gid = id,
-		.method = c->string_method ? OVERLAY_METHOD_STRING : OVERLAY_METHOD_AUTO,
+		.method = c->method,
 	};
 	const struct dev_plan dev = {.root_uid = id, .root_gid = id, .tty_gid = id + 5};
 	if (overlay_build(&plan, &fds[0], e) < 0 || dev_build(&dev, &fds[1], e) < 0 ||
