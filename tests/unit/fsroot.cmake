@@ -13,3 +13,5 @@ cella_unit_test(fsroot_digest ${CMAKE_CURRENT_LIST_DIR}/fsroot_digest.c LINK fsr
 set_tests_properties(unit.fsroot_digest PROPERTIES SKIP_RETURN_CODE 77)
 cella_unit_test(fsroot_merge ${CMAKE_CURRENT_LIST_DIR}/fsroot_merge.c LINK fsroot)
 set_tests_properties(unit.fsroot_merge PROPERTIES SKIP_RETURN_CODE 77)
+cella_unit_test(fsroot_diff ${CMAKE_CURRENT_LIST_DIR}/fsroot_diff.c LINK fsroot)
+set_tests_properties(unit.fsroot_diff PROPERTIES SKIP_RETURN_CODE 77)

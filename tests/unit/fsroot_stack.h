@@ -44,6 +44,9 @@ static unsigned pick(unsigned n)
 
 /* ---- listing ---- */
 
+/* What a listing tells: which names are one file, and the times of directories. */
+static bool with_numbers = true, with_dir_times = true;
+
 struct inodes {
 	uint64_t ino[4096];
 	size_t n;
@@ -102,8 +105,8 @@ static void list_xattrs(int fd, struct strbuf *out)
 	}
 }
 
-static void list_one(int dir_fd, const char *path, const char *name, struct inodes *all,
-	struct strbuf *out, bool with_dir_times)
+static void list_one(
+	int dir_fd, const char *path, const char *name, struct inodes *all, struct strbuf *out)
 {
 	struct stat st;
 	char text[4096];
@@ -115,9 +118,11 @@ static void list_one(int dir_fd, const char *path, const char *name, struct inod
 		return;
 	}
 	str_addf(out, "%s %o %u:%u", path, st.st_mode, st.st_uid, st.st_gid);
+	if (!S_ISDIR(st.st_mode) && with_numbers)
+		str_addf(out, " #%zu", inode_number(all, st.st_ino));
 	if (!S_ISDIR(st.st_mode))
-		str_addf(out, " #%zu size %lld dev %llx", inode_number(all, st.st_ino),
-			(long long)st.st_size, (unsigned long long)st.st_rdev);
+		str_addf(out, " size %lld dev %llx", (long long)st.st_size,
+			(unsigned long long)st.st_rdev);
 	if (!S_ISDIR(st.st_mode) || with_dir_times)
 		str_addf(out, " %lld.%09ld", (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
 	autofd int fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -133,19 +138,18 @@ static void list_one(int dir_fd, const char *path, const char *name, struct inod
 	str_addf(out, " '%.*s'\n", n > 0 ? (int)n : 0, text);
 }
 
-static void list_dir(
-	int dir_fd, const char *path, struct inodes *all, struct strbuf *out, bool with_dir_times)
+static void list_dir(int dir_fd, const char *path, struct inodes *all, struct strbuf *out)
 {
 	size_t n;
 	char **names = sorted_names(dir_fd, &n);
 	for (size_t i = 0; names && i < n; i++) {
 		autofree char *sub = str_format("%s/%s", path, names[i]);
 		struct stat st;
-		list_one(dir_fd, sub, names[i], all, out, with_dir_times);
+		list_one(dir_fd, sub, names[i], all, out);
 		if (fstatat(dir_fd, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 			S_ISDIR(st.st_mode)) {
 			autofd int fd = openat(dir_fd, names[i], OPEN_DIR);
-			list_dir(fd, sub, all, out, with_dir_times);
+			list_dir(fd, sub, all, out);
 		}
 		free(names[i]);
 	}
@@ -157,8 +161,8 @@ static char *listing(int dir_fd)
 	static struct inodes all;
 	autostr struct strbuf out = {0};
 	all.n = 0;
-	list_one(dir_fd, "", ".", &all, &out, true);
-	list_dir(dir_fd, "", &all, &out, true);
+	list_one(dir_fd, "", ".", &all, &out);
+	list_dir(dir_fd, "", &all, &out);
 	return str_finish(&out, NULL);
 }
 
