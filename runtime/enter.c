@@ -3,6 +3,7 @@
 #include "runtime/enter.h"
 #include "runtime/enter_zone.h"
 #include "runtime/host_facts.h"
+#include "runtime/keeper_start.h"
 #include "runtime/self.h"
 #include "runtime/start_host.h"
 #include "runtime/state.h"
@@ -39,7 +40,7 @@ struct enter {
 	struct enter_side side;
 	int init_fd, root_fd, group_fd;
 	int sock; /* our end */
-	char **env, *argv_login[2];
+	char **env, *argv_login[2], *own_env[2];
 	char login_name[80];
 	int code; /* 125, 126, 127 */
 };
@@ -54,7 +55,7 @@ static void free_list(char **list)
 static void enter_done(struct enter *x)
 {
 	int *fds[] = {&x->init_fd, &x->root_fd, &x->group_fd, &x->sock, &x->side.sock,
-		&x->side.stdio[0], &x->side.stdio[1], &x->side.stdio[2]};
+		&x->side.stdio[0], &x->side.stdio[1], &x->side.stdio[2], &x->side.program_fd};
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		fd_close(fds[i]);
 	for (size_t i = 0; i < x->side.n_attach; i++)
@@ -180,9 +181,30 @@ static int build_env(struct enter *x, const struct exec_options *o, struct err *
 	return 0;
 }
 
+/* S01: as cella-init in a start. A zone with ids of its own cannot write a file of the host's. */
+static int choose_own_program(struct enter *x, const struct exec_options *o, struct err *e)
+{
+	struct enter_side *side = &x->side;
+	autofd int fd = keeper_open_program(x->zone.store, o->own_program, e);
+	if (fd < 0)
+		return -1;
+	side->program_fd =
+		x->plan.has_userns ? fd_steal(&fd) : self_copy_sealed(fd, o->own_program, e);
+	if (side->program_fd < 0)
+		return -1;
+	side->program = o->own_program;
+	side->argv = (char *const *)(uintptr_t)o->argv;
+	side->cwd = "/";
+	x->own_env[0] = defence_environment();
+	side->env = x->own_env;
+	return 0;
+}
+
 static int choose_command(struct enter *x, const struct exec_options *o, struct err *e)
 {
 	struct enter_side *side = &x->side;
+	if (o->own_program)
+		return choose_own_program(x, o, e);
 	side->argv = (char *const *)(uintptr_t)o->argv;
 	side->program = o->login ? NULL : o->argv[0];
 	side->cwd = o->cwd ? o->cwd : "/";
@@ -332,7 +354,7 @@ int zone_exec(const struct store *s, const char *name, const struct exec_options
 {
 	struct enter x = {
 		.zone = {.dir_fd = -1, .lock_fd = -1},
-		.side = {.sock = -1, .stdio = {-1, -1, -1}},
+		.side = {.sock = -1, .stdio = {-1, -1, -1}, .program_fd = -1},
 		.init_fd = -1,
 		.root_fd = -1,
 		.group_fd = -1,

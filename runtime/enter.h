@@ -5,9 +5,12 @@
 
 struct exec_options {
 	const char *const *argv; /* NULL-terminated */
-	const char *const *env;	 /* "K=V" to add to the spec's, NULL-terminated, or NULL */
-	const char *user;	 /* "uid", "uid:gid", "name", "name:group", or NULL for 0:0 */
-	const char *cwd;	 /* in the zone, or NULL: the user's home for shell, "/" else */
+	/* A program of ours ("cella-copy"), by descriptor, instead of one of the zone's, and
+	 * nothing of the spec's environment. */
+	const char *own_program;
+	const char *const *env; /* "K=V" to add to the spec's, NULL-terminated, or NULL */
+	const char *user;	/* "uid", "uid:gid", "name", "name:group", or NULL for 0:0 */
+	const char *cwd;	/* in the zone, or NULL: the user's home for shell, "/" else */
 	bool pty;
 	bool login; /* shell: argv is ignored, the user's login shell */
 	uint16_t rows, cols;

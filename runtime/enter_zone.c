@@ -115,6 +115,11 @@ static void exec_command(const struct enter_side *s, struct fault *f)
 {
 	char buf[4096];
 	int seen = ENOENT;
+	if (s->program_fd >= 0) {
+		(void)execveat(s->program_fd, "", s->argv, s->env, AT_EMPTY_PATH);
+		fault_set(f, s->program);
+		return;
+	}
 	if (strchr(s->program, '/')) {
 		(void)execve(s->program, s->argv, s->env);
 		fault_set(f, s->program);
@@ -151,8 +156,14 @@ static void give_up_all(struct enter_side *s, struct fault *f)
 		fail(s, STEP_STDIO, f);
 	/* S04: CLOEXEC comes too late, namely after exec has walked the zone's path; a link of the
 	 * zone's to /proc/self/fd/N would lead through a directory of the host. The channel is a
-	 * socket: it leads nowhere. */
-	if (!defence_is_off("S04") && process_close_fds(&s->sock, 1, f) < 0)
+	 * socket: it leads nowhere. A program of ours is a sealed file in memory. */
+	int keep[2] = {s->sock, s->program_fd};
+	size_t n_keep = s->program_fd < 0 ? 1 : 2;
+	if (n_keep == 2 && keep[0] > keep[1]) {
+		keep[0] = s->program_fd;
+		keep[1] = s->sock;
+	}
+	if (!defence_is_off("S04") && process_close_fds(keep, n_keep, f) < 0)
 		fail(s, STEP_EXEC, f);
 	if (drop_apply(&s->drop, f) < 0)
 		fail(s, STEP_PRIVILEGES, f);

@@ -19,6 +19,7 @@ struct enter_side {
 	bool pty;
 	uint16_t rows, cols;
 	int stdio[3];
+	int program_fd;	     /* a program of ours, executed instead; -1: none */
 	const char *program; /* looked up in `path` when it has no slash */
 	const char *path;
 	char *const *argv, *const *env;

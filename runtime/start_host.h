@@ -49,5 +49,7 @@ __attribute__((noreturn)) void start_host(struct start *s);
 
 /* Build the zone's root and its files (start_root.c); fills *late and the slots' descriptors. */
 int start_build_root(struct start *s, struct start_root *late, struct err *e);
+/* Its first part: s->root_fd, from s->plan, s->store_tree and s->userns_fd. For `cella cp`, too. */
+int start_build_overlay(struct start *s, struct err *e);
 /* Text for what the zone side reported. */
 void start_explain(const struct start *s, const struct start_msg *m, struct err *e);

@@ -43,7 +43,7 @@ static char **layer_paths(const struct plan *p, struct err *e)
 	return list;
 }
 
-static int build_overlay(struct start *s, struct err *e)
+int start_build_overlay(struct start *s, struct err *e)
 {
 	char upper[ZONE_NAME_MAX + 16], work[ZONE_NAME_MAX + 16];
 	(void)snprintf(upper, sizeof upper, "zones/%s/upper", s->plan.name);
@@ -147,7 +147,7 @@ int start_build_root(struct start *s, struct start_root *late, struct err *e)
 	};
 	if (dev_build(&dev, &s->dev_fd, e) < 0 || dev_build_mask(&s->mask_fd, e) < 0)
 		return err_at(e, "dev", s->plan.name);
-	if (build_overlay(s, e) < 0 || write_etc(s, e) < 0 || find_signals(s, e) < 0)
+	if (start_build_overlay(s, e) < 0 || write_etc(s, e) < 0 || find_signals(s, e) < 0)
 		return -1;
 	return find_user(s, late, e);
 }
