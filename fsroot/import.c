@@ -11,8 +11,10 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/defence.h"
@@ -25,7 +27,8 @@
 
 enum {
 	ANSWER_MAX = 65536,
-	CHILD_DEST_FD = 3, /* fsroot/unpack/main.c */
+	LAYER_ANSWER_MAX = 4 << 20, /* with the names of opaque directories */
+	CHILD_DEST_FD = 3,	    /* fsroot/unpack/main.c */
 	CHILD_PROGRAM_FD = 4,
 	CHILD_SPARE_FDS = 10, /* while descriptors are put in their places */
 };
@@ -43,7 +46,8 @@ struct child {
 	int archive_fd, dest_fd, answer_fd, program_fd, null_fd;
 	int go_fd; /* readable when the ids are mapped, at its end when the host side is gone */
 	char entries[24], bytes[24];
-	char *switches; /* base/defence.h */
+	char *switches;	   /* base/defence.h */
+	const char *layer; /* "--layer" or NULL */
 };
 
 /* CHILD: the answer for a failure before the program runs. No stdio. */
@@ -134,7 +138,7 @@ static void __attribute__((noreturn)) run_child(struct child *c)
 {
 	char byte;
 	const char *const argv[] = {
-		"cella-unpack", "--entries", c->entries, "--bytes", c->bytes, NULL};
+		"cella-unpack", "--entries", c->entries, "--bytes", c->bytes, c->layer, NULL};
 	const char *const envp[] = {c->switches, NULL};
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		child_fail(c->answer_fd, "cannot bind the unpacker to its parent");
@@ -183,12 +187,34 @@ static int map_child(pid_t pid, const struct import_plan *plan, int tree_fd, str
 	return tree_idmap(tree_fd, userns, 0, 0, e);
 }
 
-static int finish_child(int pidfd, int *answer_fd, struct import_result *ret, struct err *e)
+/* What a user namespace may not set. The names are the child's words: nothing outside of the
+ * destination can be meant by them. */
+static int mark_opaque(int dest_fd, const struct strbuf *names, struct err *e)
 {
-	autofree char *answer = malloc(ANSWER_MAX);
+	const struct open_how how = {
+		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
+			   RESOLVE_NO_XDEV,
+	};
+	for (size_t at = 0; at < names->len; at += strlen(names->buf + at) + 1) {
+		char shown[160];
+		autofd int fd = sys_openat2(dest_fd, names->buf + at, &how);
+		if (fd < 0 || fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0) < 0)
+			return err_sys(e, errno, "cannot mark '%s' as opaque",
+				str_escape(shown, sizeof shown, names->buf + at));
+	}
+	return 0;
+}
+
+static int finish_child(const struct import_plan *plan, int pidfd, int *answer_fd,
+	struct import_result *ret, struct err *e)
+{
+	size_t room = plan->is_layer ? LAYER_ANSWER_MAX : ANSWER_MAX;
+	autostr struct strbuf opaque = {0};
+	autofree char *answer = malloc(room);
 	if (!answer)
 		return err_nomem(e);
-	ssize_t n = fd_read_all(*answer_fd, answer, ANSWER_MAX - 1);
+	ssize_t n = fd_read_all(*answer_fd, answer, room - 1);
 	int errnum = errno;
 	/* More than the bound: it would wait for us, and we for it. */
 	fd_close(answer_fd);
@@ -204,11 +230,45 @@ static int finish_child(int pidfd, int *answer_fd, struct import_result *ret, st
 		return err_hint(e, "the archive may need more than %llu MiB of memory to unpack",
 			(unsigned long long)(CHILD_MEMORY_MAX >> 20));
 	}
-	return import_answer_parse(answer, ret, e);
+	if (import_answer_parse(answer, ret, &opaque, e) < 0)
+		return -1;
+	return mark_opaque(plan->dest_dir_fd, &opaque, e);
 }
 
-static int run(const struct import_plan *plan, struct child *c, int tree_fd, int *go_write_fd,
-	int *answer_read_fd, struct import_result *ret, struct err *e)
+/* 0: all of it is sent, or the child takes no more; -1: there is something wrong with it. */
+static int send_feed(const struct import_feed *feed, int *fd, struct err *e)
+{
+	const char *piece = NULL;
+	ssize_t n;
+	while ((n = feed->next(feed->arg, (const void **)&piece, e)) > 0)
+		while (n && *fd >= 0) {
+			/* Without a signal where a pipe would send one. */
+			ssize_t sent = send(*fd, piece, (size_t)n, MSG_NOSIGNAL);
+			if (sent < 0 && errno != EINTR)
+				fd_close(fd); /* it has ended, and will say why */
+			if (sent > 0) {
+				piece += sent;
+				n -= sent;
+			}
+		}
+	fd_close(fd);
+	return n < 0 ? -1 : 0;
+}
+
+static void kill_child(int pidfd)
+{
+	siginfo_t info;
+	(void)sys_pidfd_send_signal(pidfd, SIGKILL);
+	(void)sys_waitid_pidfd(pidfd, &info, WEXITED);
+}
+
+/* The host side's ends of what the child has. */
+struct ends {
+	int go_fd, answer_fd, feed_fd;
+};
+
+static int run(const struct import_plan *plan, struct child *c, int tree_fd, struct ends *ends,
+	struct import_result *ret, struct err *e)
 {
 	autofd int pidfd = -1;
 	struct clone_args args = {
@@ -226,21 +286,26 @@ static int run(const struct import_plan *plan, struct child *c, int tree_fd, int
 	}
 	if (pid == 0) {
 		/* Its end of the pipe would keep the child waiting for itself. */
-		fd_close(go_write_fd);
-		fd_close(answer_read_fd);
+		fd_close(&ends->go_fd);
+		fd_close(&ends->answer_fd);
+		fd_close(&ends->feed_fd);
 		run_child(c);
 	}
 	fd_close(&c->answer_fd);
 	fd_close(&c->go_fd);
-	if (map_child(pid, plan, tree_fd, e) < 0 || fd_write_all(*go_write_fd, "g", 1) < 0) {
+	if (plan->feed)
+		fd_close(&c->archive_fd);
+	if (map_child(pid, plan, tree_fd, e) < 0 || fd_write_all(ends->go_fd, "g", 1) < 0) {
 		if (!e->cls)
 			err_sys(e, errno, "cannot start the unpacker");
-		(void)sys_pidfd_send_signal(pidfd, SIGKILL);
-		siginfo_t info;
-		(void)sys_waitid_pidfd(pidfd, &info, WEXITED);
+		kill_child(pidfd);
 		return -1;
 	}
-	return finish_child(pidfd, answer_read_fd, ret, e);
+	if (plan->feed && send_feed(plan->feed, &ends->feed_fd, e) < 0) {
+		kill_child(pidfd);
+		return -1;
+	}
+	return finish_child(plan, pidfd, &ends->answer_fd, ret, e);
 }
 
 static int import_checked(const struct import_plan *plan, struct import_result *ret, struct err *e)
@@ -258,29 +323,36 @@ static int import_checked(const struct import_plan *plan, struct import_result *
 	int pipes[2];
 	if (pipe2(pipes, O_CLOEXEC) < 0)
 		return err_sys(e, errno, "pipe");
-	autofd int answer_read_fd = pipes[0];
+	autofd int answer_fd = pipes[0];
 	autofd int answer_write_fd = pipes[1];
 	if (pipe2(pipes, O_CLOEXEC) < 0)
 		return err_sys(e, errno, "pipe");
 	autofd int go_read_fd = pipes[0];
-	autofd int go_write_fd = pipes[1];
+	autofd int go_fd = pipes[1];
+	pipes[0] = pipes[1] = -1;
+	if (plan->feed && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pipes) < 0)
+		return err_sys(e, errno, "socket");
+	struct ends ends = {fd_steal(&go_fd), fd_steal(&answer_fd), pipes[0]};
 	struct child c = {
-		.archive_fd = plan->archive_fd,
+		.archive_fd = plan->feed ? pipes[1] : plan->archive_fd,
 		.dest_fd = tree_fd,
 		.answer_fd = fd_steal(&answer_write_fd),
 		.program_fd = program_fd,
 		.null_fd = null_fd,
 		.go_fd = fd_steal(&go_read_fd),
 		.switches = defence_environment(),
+		.layer = plan->is_layer ? "--layer" : NULL,
 	};
 	(void)snprintf(c.entries, sizeof c.entries, "%llu",
 		(unsigned long long)(plan->max_entries ?: IMPORT_ENTRIES_DEFAULT));
 	(void)snprintf(c.bytes, sizeof c.bytes, "%llu",
 		(unsigned long long)(plan->max_bytes ?: IMPORT_BYTES_DEFAULT));
 	struct err seen = {0};
-	int r = run(plan, &c, tree_fd, &go_write_fd, &answer_read_fd, ret, &seen);
-	fd_close(&c.answer_fd);
-	fd_close(&c.go_fd);
+	int r = run(plan, &c, tree_fd, &ends, ret, &seen);
+	int *owned[] = {&c.answer_fd, &c.go_fd, plan->feed ? &c.archive_fd : &ends.feed_fd,
+		&ends.go_fd, &ends.answer_fd, &ends.feed_fd};
+	for (size_t i = 0; i < ARRAY_LEN(owned); i++)
+		fd_close(owned[i]);
 	if (r < 0 && e)
 		*e = seen;
 	return r;

@@ -4,8 +4,10 @@
  * size, no privilege outside, and reads its answer. */
 #pragma once
 #include "base/err.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define IMPORT_PROGRAM CELLA_LIBEXECDIR "/cella-unpack"
 
@@ -16,17 +18,29 @@ enum {
 };
 #define IMPORT_BYTES_DEFAULT (UINT64_C(64) << 30)
 
+/* Bytes that the caller looks at on their way, for instance to know their digest. */
+struct import_feed {
+	/* The next piece, valid until the next call: its length; 0 at the end, when there is
+	 * nothing wrong with the whole; -1 + *e. It is asked to the end also when the unpacker has
+	 * failed, and what it says then counts: a damaged file is named before its consequences. */
+	ssize_t (*next)(void *arg, const void **ret_piece, struct err *e);
+	void *arg;
+};
+
 struct import_plan {
-	int archive_fd;	 /* read from its present position; file, pipe or socket */
+	int archive_fd;			/* read from its present position; file, pipe or socket */
+	const struct import_feed *feed; /* instead of archive_fd, if not NULL */
 	int dest_dir_fd; /* empty directory, root:root 0755, on a file system that can map ids */
 	uint32_t host_first;		 /* first of IMPORT_IDS host ids, claimed by the caller */
 	uint64_t max_entries, max_bytes; /* 0: the defaults */
 	const char *program;		 /* absolute path of cella-unpack; NULL: IMPORT_PROGRAM */
+	bool is_layer; /* whiteouts become overlayfs's; in any other archive they are refused */
 };
 struct import_result {
 	uint64_t entries, bytes; /* bytes of file content */
 	uint64_t skipped_devices;
-	char sha256[65]; /* of the uncompressed tar stream: the layer's id */
+	uint64_t opaque_dirs; /* marked so, of a layer */
+	char sha256[65];      /* of the uncompressed tar stream: the layer's id */
 	char warnings[IMPORT_WARNINGS_MAX][256];
 	size_t n_warnings;
 };

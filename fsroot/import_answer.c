@@ -7,6 +7,7 @@
 
 struct answer {
 	struct import_result result;
+	struct strbuf *opaque;
 	const char *error, *hint; /* finished sentences */
 	const char *step;	  /* what failed with `errnum` before the program ran */
 	uint64_t cls, errnum;
@@ -16,6 +17,30 @@ struct answer {
 static bool is_sha256(const char *s)
 {
 	return strlen(s) == 64 && strspn(s, "0123456789abcdef") == 64;
+}
+
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* "%XX" is a byte; fsroot/unpack/main.c writes it. */
+static bool take_opaque(struct answer *a, const char *value)
+{
+	if (!*value)
+		return false;
+	for (const char *p = value; *p; p++) {
+		int high = *p == '%' ? hex_digit(p[1]) : 0;
+		int low = *p == '%' && high >= 0 ? hex_digit(p[2]) : 0;
+		char c = *p == '%' ? (char)(high * 16 + low) : *p;
+		if (high < 0 || low < 0 || !c)
+			return false;
+		str_addn(a->opaque, &c, 1);
+		p += *p == '%' ? 2 : 0;
+	}
+	str_addn(a->opaque, "", 1);
+	a->result.opaque_dirs++;
+	return true;
 }
 
 static bool take_line(struct answer *a, const char *key, const char *value)
@@ -31,6 +56,8 @@ static bool take_line(struct answer *a, const char *key, const char *value)
 		return str_to_u64(value, &a->cls);
 	if (str_eq(key, "errno"))
 		return str_to_u64(value, &a->errnum);
+	if (str_eq(key, "opaque"))
+		return take_opaque(a, value);
 	if (str_eq(key, "sha256")) {
 		if (is_sha256(value))
 			memcpy(r->sha256, value, sizeof r->sha256);
@@ -75,9 +102,10 @@ static int fail_with(const struct answer *a, struct err *e)
 	return -1;
 }
 
-int import_answer_parse(char *text, struct import_result *ret, struct err *e)
+int import_answer_parse(
+	char *text, struct import_result *ret, struct strbuf *ret_opaque, struct err *e)
 {
-	struct answer a = {0};
+	struct answer a = {.opaque = ret_opaque};
 	char *line = text, *next;
 	for (; line && *line; line = next) {
 		next = strchr(line, '\n');
@@ -96,6 +124,8 @@ int import_answer_parse(char *text, struct import_result *ret, struct err *e)
 		return fail_with(&a, e);
 	if (!a.result.sha256[0])
 		return err_set(e, ERR_FAILED, "cella-unpack gave an answer without a digest");
+	if (ret_opaque->failed)
+		return err_nomem(e);
 	*ret = a.result;
 	return 0;
 }

@@ -67,6 +67,31 @@ bool name_link_climbs(const char *path, const char *target)
 	return false;
 }
 
+enum name_whiteout name_whiteout(const char *path, const char **ret_hidden)
+{
+	static const char prefix[] = ".wh.", opaque[] = ".wh..wh..opq";
+	const size_t len = sizeof prefix - 1;
+	for (const char *p = path; *p;) {
+		const char *end = p + strcspn(p, "/");
+		const char *hidden = p + len;
+		if (strncmp(p, prefix, len) != 0) {
+			p = end + (*end == '/');
+			continue;
+		}
+		if (*end)
+			return NAME_WHITEOUT_BAD;
+		if (!strcmp(p, opaque))
+			return NAME_WHITEOUT_OPAQUE;
+		/* ".wh..wh.": what aufs keeps for itself. */
+		if (!*hidden || !strcmp(hidden, ".") || !strcmp(hidden, "..") ||
+			!strncmp(hidden, prefix, len))
+			return NAME_WHITEOUT_BAD;
+		*ret_hidden = hidden;
+		return NAME_WHITEOUT_ONE;
+	}
+	return NAME_WHITEOUT_NONE;
+}
+
 bool name_is_in_dev(const char *path)
 {
 	return !strncmp(path, "dev", 3) && (!path[3] || path[3] == '/');

@@ -27,5 +27,16 @@ const char *name_reason(enum name_verdict verdict);
  * directory. An absolute one is read inside the zone and does not. */
 bool name_link_climbs(const char *path, const char *target);
 
+/* What a layer of an image says about the layers beneath it: an entry "d/.wh.x" hides "d/x",
+ * "d/.wh..wh..opq" everything in "d". The prefix is reserved: any other use of it is bad. */
+enum name_whiteout {
+	NAME_WHITEOUT_NONE,
+	NAME_WHITEOUT_ONE, /* *ret_hidden: the name that is hidden, within `path` */
+	NAME_WHITEOUT_OPAQUE,
+	NAME_WHITEOUT_BAD,
+};
+/* `path` is normalized. */
+enum name_whiteout name_whiteout(const char *path, const char **ret_hidden);
+
 /* True at "dev" or beneath it. */
 bool name_is_in_dev(const char *path);

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "fsroot/unpack/attributes.h"
 #include "fsroot/unpack/name.h"
+#include "fsroot/unpack/whiteout.h"
 
 /* A directory whose time is set at the end; the path follows. */
 struct time_record {
@@ -46,6 +47,7 @@ void writer_done(struct writer *w)
 	if (w->times)
 		fclose(w->times);
 	w->times = NULL;
+	str_done(&w->opaque);
 }
 
 void writer_warn(struct writer *w, const char *fmt, ...)
@@ -84,8 +86,14 @@ static int open_dir(struct writer *w, const char *dir, struct err *e)
 		size_t n = strcspn(p, "/");
 		memcpy(part, p, n);
 		part[n] = '\0';
-		p += n + (p[n] == '/');
+		p += n;
 		int next = path_open_beneath(at, part, O_PATH | O_DIRECTORY, 0);
+		if (next < 0 && errno == ENOTDIR && whiteout_is_at(w, at, part)) {
+			if (whiteout_open(w, at, part, dir, (size_t)(p - dir), e) < 0)
+				return -1;
+			errno = ENOENT;
+		}
+		p += *p == '/';
 		if (next < 0 && errno == ENOENT) {
 			if (count_entry(w, e) < 0)
 				return -1;
@@ -109,8 +117,7 @@ static int open_dir(struct writer *w, const char *dir, struct err *e)
 	return fd_steal(&at);
 }
 
-/* Parent of `path` (borrowed fd), and the last component. */
-static int open_parent(struct writer *w, const char *path, const char **ret_name, struct err *e)
+int writer_open_parent(struct writer *w, const char *path, const char **ret_name, struct err *e)
 {
 	char dir[NAME_PATH_MAX];
 	const char *slash = strrchr(path, '/');
@@ -155,7 +162,7 @@ static int make_room(
 		return err_sys(e, errno, "cannot make it");
 	if (remove_earlier(w, *parent, *name, e) < 0)
 		return -1;
-	*parent = open_parent(w, path, name, e);
+	*parent = writer_open_parent(w, path, name, e);
 	return *parent < 0 ? -1 : 0;
 }
 
@@ -206,7 +213,7 @@ static int put_file(struct writer *w, struct archive *a, struct archive_entry *e
 	const char *path, struct err *e)
 {
 	const char *name;
-	int parent = open_parent(w, path, &name, e);
+	int parent = writer_open_parent(w, path, &name, e);
 	if (parent < 0)
 		return -1;
 	const int flags = O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC;
@@ -237,13 +244,15 @@ static int put_directory(
 	struct writer *w, struct archive_entry *entry, const char *path, struct err *e)
 {
 	const char *name = ".";
-	int parent = *path ? open_parent(w, path, &name, e) : w->root_fd;
+	int parent = *path ? writer_open_parent(w, path, &name, e) : w->root_fd;
 	if (parent < 0)
 		return -1;
 	if (*path && mkdirat(parent, name, 0700) < 0) {
 		struct stat st;
 		if (errno != EEXIST || fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			return err_sys(e, errno, "cannot make it");
+		if (whiteout_is_at(w, parent, name) && whiteout_note(w, path, strlen(path), e) < 0)
+			return -1;
 		if (!S_ISDIR(st.st_mode) && remove_earlier(w, parent, name, e) < 0)
 			return -1;
 		if (!S_ISDIR(st.st_mode) && mkdirat(parent, name, 0700) < 0)
@@ -265,7 +274,7 @@ static int put_symlink(
 		return err_set(e, ERR_FAILED, "is a symbolic link without a usable target");
 	if (name_link_climbs(path, target) && !defence_is_off("S20"))
 		return err_set(e, ERR_FAILED, "is a symbolic link that climbs above the root");
-	int parent = open_parent(w, path, &name, e);
+	int parent = writer_open_parent(w, path, &name, e);
 	if (parent < 0)
 		return -1;
 	if (symlinkat(target, parent, name) < 0) {
@@ -280,7 +289,7 @@ static int put_symlink(
 static int put_fifo(struct writer *w, struct archive_entry *entry, const char *path, struct err *e)
 {
 	const char *name;
-	int parent = open_parent(w, path, &name, e);
+	int parent = writer_open_parent(w, path, &name, e);
 	if (parent < 0)
 		return -1;
 	if (mkfifoat(parent, name, 0600) < 0) {
@@ -304,6 +313,8 @@ static int put_hardlink(
 	if (verdict != NAME_OK)
 		return err_set(e, ERR_FAILED, "is a hard link to '%s', which %s", shown,
 			name_reason(verdict));
+	if (name_whiteout(target, &name) != NAME_WHITEOUT_NONE)
+		return err_set(e, ERR_FAILED, "is a hard link to '%s', which is a whiteout", shown);
 	if (!strcmp(target, path))
 		return 0;
 	const char *slash = strrchr(target, '/');
@@ -316,13 +327,15 @@ static int put_hardlink(
 	if (from < 0)
 		return err_set(e, ERR_FAILED, "is a hard link to '%s', which %s", shown,
 			errno == ELOOP ? "goes through a symbolic link" : "is not there");
-	int parent = open_parent(w, path, &name, e);
+	int parent = writer_open_parent(w, path, &name, e);
 	if (parent < 0)
 		return -1;
+	if (whiteout_is_at(w, from, target_name))
+		return err_set(e, ERR_FAILED, "is a hard link to '%s', which is not there", shown);
 	int r = linkat(from, target_name, parent, name, 0);
 	if (r < 0 && errno == EEXIST) {
 		if (remove_earlier(w, parent, name, e) < 0 ||
-			(parent = open_parent(w, path, &name, e)) < 0)
+			(parent = writer_open_parent(w, path, &name, e)) < 0)
 			return -1;
 		r = linkat(from, target_name, parent, name, 0);
 	}
@@ -344,6 +357,10 @@ static int put_device(struct writer *w, const char *path, struct err *e)
 static int put_checked(struct writer *w, struct archive *a, struct archive_entry *entry,
 	const char *path, bool is_root, struct err *e)
 {
+	const char *hidden = "";
+	enum name_whiteout whiteout = name_whiteout(path, &hidden);
+	if (whiteout != NAME_WHITEOUT_NONE)
+		return whiteout_put(w, entry, path, whiteout, hidden, e);
 	if (archive_entry_hardlink(entry))
 		return is_root ? err_set(e, ERR_FAILED, "names the top directory")
 			       : put_hardlink(w, entry, path, e);
@@ -408,6 +425,7 @@ int writer_finish(struct writer *w, struct err *e)
 	}
 	if (ferror(w->times))
 		return err_sys(e, EIO, "cannot read a temporary file");
+	whiteout_finish(w);
 	if (w->skipped_devices)
 		writer_warn(w, "%llu device nodes in dev/ were left out: a zone has its own /dev",
 			(unsigned long long)w->skipped_devices);

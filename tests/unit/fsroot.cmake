@@ -15,3 +15,7 @@ cella_unit_test(fsroot_merge ${CMAKE_CURRENT_LIST_DIR}/fsroot_merge.c LINK fsroo
 set_tests_properties(unit.fsroot_merge PROPERTIES SKIP_RETURN_CODE 77)
 cella_unit_test(fsroot_diff ${CMAKE_CURRENT_LIST_DIR}/fsroot_diff.c LINK fsroot)
 set_tests_properties(unit.fsroot_diff PROPERTIES SKIP_RETURN_CODE 77)
+cella_unit_test(fsroot_layers ${CMAKE_CURRENT_LIST_DIR}/fsroot_layers.c LINK fsroot unpack)
+target_compile_definitions(unit_fsroot_layers PRIVATE CELLA_UNPACK="$<TARGET_FILE:cella-unpack>")
+add_dependencies(unit_fsroot_layers cella-unpack)
+set_tests_properties(unit.fsroot_layers PROPERTIES SKIP_RETURN_CODE 77)

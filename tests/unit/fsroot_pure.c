@@ -189,12 +189,15 @@ TEST(content_of_resolv_conf)
 	CHECK(!etc_resolv_content(evil, 1, NULL, 0, &e));
 }
 
+static struct strbuf opaque;
+
 static int parse(const char *text, struct import_result *r, struct err *e)
 {
 	char copy[512];
 	*e = (struct err){0};
 	(void)snprintf(copy, sizeof copy, "%s", text);
-	return import_answer_parse(copy, r, e);
+	str_done(&opaque);
+	return import_answer_parse(copy, r, &opaque, e);
 }
 
 #define SHA "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -211,6 +214,7 @@ TEST(answers_of_the_unpacker)
 	CHECK_INT(r.bytes, 10);
 	CHECK_INT(r.skipped_devices, 1);
 	CHECK_INT(r.n_warnings, 1);
+	CHECK_INT(r.opaque_dirs, 0);
 	CHECK(!strchr(r.warnings[0], '\033'));
 	CHECK_INT(parse("error entry 'x': is a device\nhint try\nclass 1\nerrno 0\nend\n", &r, &e),
 		-1);
@@ -222,6 +226,11 @@ TEST(answers_of_the_unpacker)
 	CHECK_INT(e.sys_errno, 28);
 	CHECK_INT(parse("step cannot run\nerrno 2\nend\n", &r, &e), -1);
 	CHECK_STR(e.msg, "cannot run: No such file or directory");
+	CHECK_INT(parse("opaque .\nopaque a%20%0a%ff%25/b\nsha256 " SHA "\nend\n", &r, &e), 0);
+	CHECK_INT(r.opaque_dirs, 2);
+	CHECK_INT(opaque.len, 10);
+	CHECK(!memcmp(opaque.buf, ".\0a \n\xff%/b", 10));
+	str_done(&opaque);
 }
 
 TEST(answers_that_make_no_sense)
@@ -229,7 +238,9 @@ TEST(answers_that_make_no_sense)
 	static const char *const bad[] = {"", "\n", "end\nend\n", "entries x\nend\n",
 		"entries -1\nend\n", "entries 99999999999999999999\nend\n", "sha256 AAAA\nend\n",
 		"what 1\nend\n", "entries 1\nsha256 " SHA "\n", "entries 1\nend\n",
-		"end\nentries 1\n", "sha256 " SHA "x\nend\n", "error", "entries\nend\n"};
+		"end\nentries 1\n", "sha256 " SHA "x\nend\n", "error", "entries\nend\n",
+		"opaque \nend\n", "opaque %\nend\n", "opaque a%0\nend\n", "opaque %00\nend\n",
+		"opaque %zz\nend\n", "opaque %2G\nend\n"};
 	struct import_result r = {.entries = 77};
 	struct err e;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -238,6 +249,7 @@ TEST(answers_that_make_no_sense)
 		CHECK(e.msg[0]);
 	}
 	CHECK_INT(r.entries, 77);
+	str_done(&opaque);
 }
 
 TEST_MAIN()
