@@ -1,11 +1,9 @@
 #include "fsroot/tree_digest.h"
 
 #include <dirent.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +14,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "fsroot/digest.h"
 
 enum {
 	BLOCK = 128 * 1024,
@@ -26,38 +25,6 @@ enum {
 
 const char *const tree_digest_part_names[TREE_DIGEST_PARTS] = {
 	"names", "owners", "content", "xattrs"};
-
-/* ---- libnettle ---- */
-
-/* It is loaded when needed, as every library that a start can do without. */
-struct library {
-	__typeof__(nettle_sha256_init) *init;
-	__typeof__(nettle_sha256_update) *update;
-	__typeof__(nettle_sha256_digest) *digest;
-};
-
-static int library_load(struct library *l, struct err *e)
-{
-	void *so = dlopen(CELLA_NETTLE_SONAME, RTLD_NOW | RTLD_LOCAL);
-	if (!so) {
-		const char *why = dlerror();
-		err_set(e, ERR_HOST, "cannot load libnettle: %s", why ? why : CELLA_NETTLE_SONAME);
-		return err_hint(e, "install the package that has " CELLA_NETTLE_SONAME);
-	}
-	struct {
-		const char *name;
-		void **at;
-	} const symbols[] = {
-		{"nettle_sha256_init", (void **)&l->init},
-		{"nettle_sha256_update", (void **)&l->update},
-		{"nettle_sha256_digest", (void **)&l->digest},
-	};
-	for (size_t i = 0; i < ARRAY_LEN(symbols); i++)
-		if (!(*symbols[i].at = dlsym(so, symbols[i].name)))
-			return err_set(e, ERR_HOST, "%s has no function %s", CELLA_NETTLE_SONAME,
-				symbols[i].name);
-	return 0;
-}
 
 /* ---- the walk ---- */
 
@@ -78,7 +45,6 @@ struct linked {
 };
 
 struct walk {
-	struct library nettle;
 	struct sha256_ctx sha[TREE_DIGEST_PARTS];
 	uint64_t entries;
 	struct frame *frames;
@@ -91,7 +57,7 @@ struct walk {
 
 static void add(struct walk *w, enum tree_digest_part part, const void *bytes, size_t n)
 {
-	w->nettle.update(&w->sha[part], n, bytes);
+	digest_add(&w->sha[part], bytes, n);
 }
 
 /* Numbers are 8 bytes, lowest first, so that nothing runs together. */
@@ -406,21 +372,17 @@ static int walk_tree(struct walk *w, struct err *e)
 
 static void finish(struct walk *w, struct tree_digest *ret)
 {
-	for (size_t p = 0; p < TREE_DIGEST_PARTS; p++) {
-		uint8_t bytes[SHA256_DIGEST_SIZE];
-		w->nettle.digest(&w->sha[p], sizeof bytes, bytes);
-		for (size_t i = 0; i < sizeof bytes; i++)
-			(void)snprintf(ret->part[p] + 2 * i, 3, "%02x", bytes[i]);
-	}
+	for (size_t p = 0; p < TREE_DIGEST_PARTS; p++)
+		digest_hex(&w->sha[p], ret->part[p]);
 }
 
 int tree_digest(int dir_fd, struct tree_digest *ret, struct err *e)
 {
 	struct walk w = {.dir_fd = -1};
-	if (library_load(&w.nettle, e) < 0)
+	if (digest_load(e) < 0)
 		return -1;
 	for (size_t p = 0; p < TREE_DIGEST_PARTS; p++)
-		w.nettle.init(&w.sha[p]);
+		digest_init(&w.sha[p]);
 	w.block = malloc(BLOCK + XATTR_LIST_MAX);
 	if (!w.block)
 		return err_nomem(e);
