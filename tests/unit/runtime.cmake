@@ -3,6 +3,7 @@ cella_unit_test(runtime_intent ${CMAKE_CURRENT_LIST_DIR}/runtime_intent.c LINK r
 cella_unit_test(runtime_image ${CMAKE_CURRENT_LIST_DIR}/runtime_image.c LINK runtime)
 cella_unit_test(runtime_layers ${CMAKE_CURRENT_LIST_DIR}/runtime_layers.c LINK runtime)
 cella_unit_test(runtime_snapshot ${CMAKE_CURRENT_LIST_DIR}/runtime_snapshot.c LINK runtime)
+cella_unit_test(runtime_oci_json ${CMAKE_CURRENT_LIST_DIR}/runtime_oci_json.c LINK runtime)
 cella_unit_test(runtime_lifecycle ${CMAKE_CURRENT_LIST_DIR}/runtime_lifecycle.c LINK runtime)
 add_dependencies(unit_runtime_lifecycle cella-unpack)
 target_compile_definitions(unit_runtime_lifecycle PRIVATE
