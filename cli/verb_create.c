@@ -5,7 +5,7 @@
 #include "specs/name.h"
 
 struct create_values {
-	const char *from, *spec, *description;
+	const char *from, *ref, *spec, *description;
 	struct opt_list set, labels;
 };
 #define AT(member) offsetof(struct create_values, member)
@@ -14,8 +14,11 @@ static const struct opt options[] = {
 	{"from", 0, OPT_TEXT, "SOURCE",
 		"what is in it: default (a small busybox system), an image (`cella image list`), a "
 		"directory, a tar file (plain, gzip, xz, zstd or bzip2), - for a tar on stdin, or a "
-		"distribution such as debian:12; default, unless the spec's root.image names another",
+		"distribution such as debian:12; default, unless the spec's root.image names another. "
+		"Directory and tar may be an OCI image layout or a docker-archive",
 		AT(from), 0, NULL},
+	{"ref", 0, OPT_TEXT, "NAME", "which image, where the source of --from has several", AT(ref),
+		0, NULL},
 	{"spec", 0, OPT_TEXT, "FILE", "the spec to begin with, cella-spec(5)", AT(spec), 0, NULL},
 	{"set", 0, OPT_LIST, "KEY=VALUE", "set a field of the spec, as `cella set` does", AT(set),
 		0, NULL},
@@ -48,11 +51,14 @@ static int create_one(struct cli *c, const char *name, json_t *result, struct er
 	const struct store *s = cli_store(c, e);
 	autoassign struct assign set = {0};
 	(void)result;
+	if (v->ref && !v->from)
+		return err_set(e, ERR_USAGE, "--ref is for --from");
 	if (!s || collect(v, &set, e) < 0)
 		return -1;
 	struct create_options o = {
 		.name = name,
 		.source = v->from,
+		.ref = v->ref,
 		.spec_file = v->spec,
 		.set = (const char *const *)set.items,
 		.n_set = set.n,
@@ -76,6 +82,9 @@ static const struct verb_example examples[] = {
 	{"cella create db --from debian.tar.zst --set resources.memory.max=2G",
 		"from an archive, with a limit"},
 	{"cella create web2 --from debian-12", "from an image of the store"},
+	{"skopeo copy docker://docker.io/library/nginx oci-archive:nginx.tar && "
+	 "cella create web3 --from nginx.tar",
+		"from an image that is made for other engines"},
 	{"ssh host tar c -C /srv/root . | cella create copy --from -", "from a stream"},
 	{0},
 };

@@ -12,6 +12,18 @@ static void warn(void *arg, const char *text)
 
 /* ---- import ---- */
 
+struct import_values {
+	const char *ref;
+};
+
+static const struct opt import_options[] = {
+	{"ref", 0, OPT_TEXT, "NAME",
+		"which image, where SOURCE has several: its org.opencontainers.image.ref.name, or its "
+		"tag in a docker-archive",
+		offsetof(struct import_values, ref), 0, NULL},
+	{0},
+};
+
 static int run_import(struct cli *c)
 {
 	struct err e = {0};
@@ -21,6 +33,7 @@ static int run_import(struct cli *c)
 	const struct store *s = cli_store(c, &e);
 	const struct image_import_options o = {
 		.source = c->words.operands[0],
+		.ref = ((const struct import_values *)c->values)->ref,
 		.name = name,
 		.remarks = {warn, c},
 	};
@@ -30,6 +43,8 @@ static int run_import(struct cli *c)
 static const struct verb_example import_examples[] = {
 	{"cella image import debian.tar.zst debian-12", "from an archive"},
 	{"cella image import debian:12 debian-12", "made by mmdebstrap, from Debian's archive"},
+	{"podman save nginx | cella image import - nginx", "from podman's images"},
+	{"cella image import --ref 1.27 layout/ nginx", "one of several in an OCI image layout"},
 	{"cella create web --from debian-12", "and a zone from it"},
 	{"ssh host tar c -C /srv/root . | cella image import - old", "from a stream"},
 	{0},
@@ -45,6 +60,14 @@ const struct verb verb_image_import = {
 		"gzip, xz, zstd or bzip2), - for one on stdin, or a distribution and its release, such as "
 		"debian:12, for which mmdebstrap or debootstrap has to be installed. What it is is "
 		"found out by looking at it.\n\n"
+		"A directory or tar may be an OCI image layout (what `skopeo copy ... oci:DIR`, "
+		"`buildah push ... oci-archive:FILE` or `umoci` write) or a docker-archive (`docker "
+		"save`, `podman save`). Of several images in it the one for this host's architecture "
+		"is taken; if there are still several, --ref names one. Every digest in it is verified: "
+		"of index, manifest and config before they are read, of each layer while it is "
+		"unpacked, and of the tar inside. Layers that are foreign, encrypted or compressed "
+		"in other ways than gzip and zstd are refused, as are other digests than sha256. "
+		"Nothing is fetched.\n\n"
 		"A layer is stored once, whoever uses it, and digested, so that `cella host verify` "
 		"can tell later whether it still is what it was. A name is of letters, digits and "
 		"inner ._:/@+-.\n\n"
@@ -55,6 +78,8 @@ const struct verb verb_image_import = {
 		"4 if there is an image of that name; 7 if a distribution is asked for and no "
 		"tool for it is installed.",
 	.examples = import_examples,
+	.options = import_options,
+	.values_size = sizeof(struct import_values),
 	.topic = TOPIC_IMAGES,
 	.min_operands = 2,
 	.max_operands = 2,

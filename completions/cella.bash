@@ -39,7 +39,7 @@ _cella()
 	fi
 	case $verb in
 	create)
-		opts=' --from --spec --set --description --label'
+		opts=' --from --ref --spec --set --description --label'
 		;;
 	clone)
 		opts=' --set'
@@ -90,7 +90,7 @@ _cella()
 		((i + 1 < COMP_CWORD)) && names=''
 		case ${COMP_WORDS[i + 1]-} in
 		import)
-			opts=''
+			opts=' --ref'
 			names=files
 			;;
 		publish)

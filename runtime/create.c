@@ -74,8 +74,11 @@ static json_t *base_doc(const struct create_options *o, struct err *e)
 static int open_source(const struct store *s, const struct create_options *o,
 	const struct zone_spec *spec, struct source *ret, struct err *e)
 {
-	if (o->source)
-		return source_open(s, o->source, false, ret, e);
+	if (o->source) {
+		int r = source_open(s, o->source, false, ret, e);
+		ret->ref = o->ref;
+		return r;
+	}
 	return source_open(s, spec->root.image[0] ? spec->root.image : "default", true, ret, e);
 }
 

@@ -33,6 +33,7 @@ int image_import(const struct store *s, const struct image_import_options *o, st
 	if (claims_check_pool(s, e) < 0 || source_open(s, o->source, false, &src, e) < 0 ||
 		image_draft_begin(s, o->name, &d, e) < 0)
 		return -1;
+	src.ref = o->ref;
 	int r = fill_image(s, o, &src, &d, e);
 	if (r == 0)
 		r = image_draft_commit(&d, e);

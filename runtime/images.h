@@ -6,6 +6,7 @@
 
 struct image_import_options {
 	const char *source, *name; /* source as source_open takes it */
+	const char *ref;	   /* which image of the source, where it has several; NULL */
 	struct source_remarks remarks;
 };
 int image_import(const struct store *s, const struct image_import_options *o, struct err *e);

@@ -7,6 +7,7 @@
 struct create_options {
 	const char *name;
 	const char *source; /* as source_open takes it; NULL: what the spec says, else "default" */
+	const char *ref;    /* which image of the source, where it has several; NULL */
 	const char *spec_file;	/* spec to start from, or NULL; its name must be absent or equal */
 	const char *const *set; /* key=value, applied in order */
 	size_t n_set;

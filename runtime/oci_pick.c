@@ -121,7 +121,7 @@ int oci_pick(const struct oci_descriptors *d, const char *ref, const struct oci_
 		return -1;
 	}
 	if (several) {
-		err_set(e, ERR_USAGE, "there are several images in it: name one");
+		err_set(e, ERR_USAGE, "there are several images in it: choose one with --ref");
 		hint_names(d, false, e);
 		return -1;
 	}
@@ -158,6 +158,6 @@ int oci_pick_saved(const struct oci_saved_list *l, const char *ref, const struct
 		err_set(e, ERR_NOT_FOUND, "there is no image '%s' in it",
 			str_escape(shown, sizeof shown, ref));
 	else
-		err_set(e, ERR_USAGE, "there are several images in it: name one");
+		err_set(e, ERR_USAGE, "there are several images in it: choose one with --ref");
 	return err_hint(e, "it has %s", list.buf ? list.buf : "none");
 }

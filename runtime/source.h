@@ -8,14 +8,17 @@
 enum source_kind {
 	SOURCE_DEFAULT,	  /* the image inside this program */
 	SOURCE_IMAGE,	  /* one of the store */
-	SOURCE_DIRECTORY, /* copied */
-	SOURCE_ARCHIVE,	  /* a tar, plain or compressed; from a file or from standard input */
+	SOURCE_DIRECTORY, /* copied, unless it is an OCI image layout or an unpacked docker-archive
+			   */
+	SOURCE_ARCHIVE,	  /* a tar, plain or compressed; from a file or from standard input: of a
+			     root, an OCI image layout, or a docker-archive */
 	SOURCE_BOOTSTRAP, /* "debian:12": made by mmdebstrap or debootstrap */
 };
 struct source {
 	enum source_kind kind;
 	int fd;		    /* directory or archive; -1 for the others */
 	char *text;	    /* for people: absolute path, "default", "standard input", a name */
+	const char *ref;    /* which image of a layout or docker-archive; NULL. The caller's */
 	struct image image; /* SOURCE_IMAGE */
 	struct bootstrap bootstrap; /* SOURCE_BOOTSTRAP */
 };

@@ -6,6 +6,7 @@
 #include "fsroot/copy.h"
 #include "fsroot/default_image/default_image.h"
 #include "fsroot/import.h"
+#include "runtime/oci_layout.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +28,7 @@ enum {
 /* What every step needs. */
 struct job {
 	const struct store *s;
+	const struct source *src;
 	uint32_t host_first;
 	const struct source_remarks *remarks;
 	struct image *image;
@@ -47,6 +49,32 @@ static int commit_layer(const struct job *j, struct staging *st, const char *id,
 	if (layer_commit(st, id, info, j->image->uuid, e) < 0)
 		return -1;
 	return list_layer(j, id, e);
+}
+
+/* ---- an OCI image layout or a docker-archive ---- */
+
+static int fill_from_oci(const struct job *j, int dir_fd, struct err *e)
+{
+	const struct oci_import o = {
+		.store = j->s,
+		.dir_fd = dir_fd,
+		.text = j->src->text,
+		.ref = j->src->ref,
+		.uuid = j->image->uuid,
+		.host_first = j->host_first,
+		.warn = j->remarks->warn,
+		.warn_arg = j->remarks->arg,
+	};
+	return oci_import(&o, j->image, e) < 0 ? err_prefix(e, "image in %s", j->src->text) : 0;
+}
+
+static int refuse_ref(const struct job *j, struct err *e)
+{
+	if (!j->src->ref)
+		return 0;
+	err_set(e, ERR_USAGE, "%s is one root, so there is nothing for --ref to choose from",
+		j->src->text);
+	return err_hint(e, "--ref is for an OCI image layout or a docker-archive");
 }
 
 /* ---- a tar ---- */
@@ -78,6 +106,11 @@ static int fill_from_tar(const struct job *j, int archive_fd, const char *text, 
 	struct import_result got = {0};
 	if (layer_stage(j->s, true, &st, &fs, e) < 0 ||
 		unpack(j, archive_fd, fs, &got, text, e) < 0)
+		return -1;
+	/* What it is shows when it is there; an index may be its last entry. */
+	if (oci_form_of(fs) != OCI_FORM_NONE)
+		return fill_from_oci(j, fs, e);
+	if (refuse_ref(j, e) < 0)
 		return -1;
 	const struct layer_info info = {
 		.kind = "archive", .source = text, .bytes = got.bytes, .entries = got.entries};
@@ -255,13 +288,20 @@ static int fill_from_default(const struct job *j, struct err *e)
 int source_fill(const struct store *s, const struct source *src, uint32_t host_first,
 	const struct source_remarks *remarks, struct image *image, struct err *e)
 {
-	const struct job j = {s, host_first, remarks, image};
+	const struct job j = {s, src, host_first, remarks, image};
+	bool is_file = src->kind == SOURCE_DIRECTORY || src->kind == SOURCE_ARCHIVE;
+	if (!is_file && refuse_ref(&j, e) < 0)
+		return -1;
 	switch (src->kind) {
 	case SOURCE_DEFAULT:
 		return fill_from_default(&j, e);
 	case SOURCE_IMAGE:
 		return fill_from_image(&j, src, e);
 	case SOURCE_DIRECTORY:
+		if (oci_form_of(src->fd) != OCI_FORM_NONE)
+			return fill_from_oci(&j, src->fd, e);
+		if (refuse_ref(&j, e) < 0)
+			return -1;
 		return fill_from_tree(&j, src->fd, src->text, e);
 	case SOURCE_BOOTSTRAP:
 		return fill_from_bootstrap(&j, src, e);
