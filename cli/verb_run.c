@@ -19,7 +19,7 @@ struct run_values {
 	const char *from, *name, *spec, *user, *cwd;
 	struct opt_list env, set;
 	int tty;
-	bool interactive, remove;
+	bool interactive, remove, disk;
 };
 #define AT(member) offsetof(struct run_values, member)
 
@@ -34,6 +34,8 @@ static const struct opt options[] = {
 		AT(user), 0, NULL},
 	{"workdir", 'w', OPT_TEXT, "DIR", "where, in the zone; /", AT(cwd), 0, NULL},
 	{"env", 'e', OPT_LIST, "NAME=VALUE", "a variable more", AT(env), 0, NULL},
+	{"disk", 0, OPT_FLAG, NULL, "what it writes goes to disk, not to memory", AT(disk), 0,
+		NULL},
 	{"tty", 't', OPT_CONST, NULL, "give it a terminal", AT(tty), COMMAND_TTY_YES, NULL},
 	{"no-tty", 'T', OPT_CONST, NULL, "give it three pipes", AT(tty), COMMAND_TTY_NO, NULL},
 	{"interactive", 'i', OPT_FLAG, NULL,
@@ -78,6 +80,7 @@ static int create(struct session *s, struct err *e)
 		.init_args = s->cli->words.command,
 		.n_init_args = s->cli->words.n_command,
 		.ephemeral = true,
+		.in_memory = !v->disk,
 		.warn = warn,
 		.warn_arg = s->cli,
 	};
@@ -223,7 +226,10 @@ const struct verb verb_run = {
 		"Makes a zone whose init is COMMAND, starts it in the foreground, passes stdin, stdout "
 		"and stderr, and removes the zone when the command has ended. Everything behind the "
 		"first word that is no option belongs to the command. Terminal or pipes, and signals, "
-		"as with `cella exec`.",
+		"as with `cella exec`.\n\n"
+		"What the command writes goes to memory, at most root.quota of the spec, else half of "
+		"resources.memory.max, else half of the host's memory; it counts as the zone's own. "
+		"With --disk it goes to the store.",
 	.exit_notes =
 		"That of the command; 128 + N when signal N ended it; 127 if it is not found, "
 		"126 if it cannot be executed, 125 if cella itself failed.",

@@ -44,6 +44,7 @@
 	X("disk_bytes", "DISK", BYTES, false, false, INSPECT_DISK)                                 \
 	X("disk_files", "FILES", NUMBER, false, false, INSPECT_DISK)                               \
 	X("layers", "LAYERS", TEXT, false, true, 0)                                                \
+	X("in_memory", "IN_MEMORY", TEXT, false, true, 0)                                          \
 	X("snapshot", "SNAPSHOT", TEXT, false, true, 0)                                            \
 	X("undo", "UNDO", TEXT, false, true, 0)                                                    \
 	X("ephemeral", "EPHEMERAL", TEXT, false, false, 0)                                         \

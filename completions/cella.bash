@@ -165,7 +165,7 @@ _cella()
 		names=zones
 		;;
 	run)
-		opts=' --from --name --spec --set --user -u --workdir -w --env -e --tty -t --no-tty -T --interactive -i --rm'
+		opts=' --from --name --spec --set --user -u --workdir -w --env -e --disk --tty -t --no-tty -T --interactive -i --rm'
 		;;
 	list | ls)
 		opts=' --group --all --columns -o --sort -s --filter --no-header -H'

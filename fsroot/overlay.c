@@ -125,6 +125,14 @@ static int open_mapped(struct store *s, const char *path, struct err *e)
 	return fd;
 }
 
+static int open_writable(struct store *s, const char *path, struct err *e)
+{
+	if (!s->plan->on_scratch)
+		return open_mapped(s, path, e);
+	int fd = path_open_beneath(s->plan->scratch_fd, path, O_RDONLY | O_DIRECTORY, 0);
+	return fd >= 0 ? fd : err_sys(e, errno, "cannot open '%s' in the zone's tmpfs", path);
+}
+
 static int fail_with_reason(int fs_fd, int errnum, const char *what, struct err *e)
 {
 	char reason[300];
@@ -312,8 +320,8 @@ static int build_with_fds(const struct overlay_plan *plan, struct store *store, 
 			return -1;
 	if (!plan->upper && plan->n_layers == 1)
 		return clone_single_layer(layer_fds[0], ret_root_fd, e);
-	if (plan->upper && ((upper = open_mapped(store, plan->upper, e)) < 0 ||
-				   (work = open_mapped(store, plan->work, e)) < 0))
+	if (plan->upper && ((upper = open_writable(store, plan->upper, e)) < 0 ||
+				   (work = open_writable(store, plan->work, e)) < 0))
 		return -1;
 	cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	fd_dir = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -8,6 +8,7 @@
  *	overlay_build() -> root fd, sent to the zone side */
 #pragma once
 #include "base/err.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +38,9 @@ struct overlay_plan {
 	 * clone, which is done here too). Made by overlay_make_dirs(): `upper` carries the mode and
 	 * owner that "/" has in the zone. */
 	const char *upper, *work;
+	/* They are relative to scratch_fd (scratch.h), not to the store, and not mapped. */
+	bool on_scratch;
+	int scratch_fd;
 	int userns_fd;		     /* -1: the zone has no user namespace, nothing is mapped */
 	uint32_t root_uid, root_gid; /* host ids of the zone's root; 0 without a user namespace */
 	enum overlay_method method;

@@ -152,7 +152,8 @@ static int clone_locked(struct zone *src, const struct clone_options *o, struct 
 	struct lifecycle_draft draft;
 	struct zone_spec *spec = NULL;
 	json_t *doc = NULL;
-	if (lifecycle_must_be_stopped(src, "clone", e) < 0 ||
+	if (lifecycle_must_be_on_disk(src, "a clone", e) < 0 ||
+		lifecycle_must_be_stopped(src, "clone", e) < 0 ||
 		undo_must_be_closed(src, "a clone", e) < 0)
 		return -1;
 	json_t *base = derive_doc(src, o->name, e);

@@ -169,6 +169,7 @@ static int fill_draft(const struct store *s, struct lifecycle_draft *d, const st
 	if (image_set_text(&d->record.source, src->text, e) < 0)
 		return -1;
 	d->record.ephemeral = o->ephemeral;
+	d->record.in_memory = o->in_memory;
 	if (make_layers(s, d, src, spec->security.userns == SPEC_USERNS_ISOLATED, o, &image, e) <
 			0 ||
 		adopt_config(s, d, base, doc, &image, o, e) < 0)

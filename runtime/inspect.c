@@ -108,6 +108,7 @@ static void put_record(json_t *row, bool *ok, const struct zone_record *r)
 	put(row, ok, "clone_of", text_or_null(r->clone_of));
 	put(row, ok, "created", text_or_null(r->created));
 	put(row, ok, "ephemeral", json_boolean(r->ephemeral));
+	put(row, ok, "in_memory", json_boolean(r->in_memory));
 	put(row, ok, "snapshot", text_or_null(r->snapshot));
 	put(row, ok, "undo",
 		r->undo.is_open ? json_string(undo_mode_words[r->undo.mode]) : json_null());

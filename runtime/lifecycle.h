@@ -14,6 +14,7 @@ struct create_options {
 	const char *const *init_args; /* for `run`: replaces init.args, kind app; NULL */
 	size_t n_init_args;
 	bool ephemeral;
+	bool in_memory; /* the writable side is a tmpfs: gone with each run */
 	/* Warnings for people (skipped device nodes...), one line each; may be NULL. */
 	void (*warn)(void *arg, const char *text);
 	void *warn_arg;

@@ -19,6 +19,8 @@ int lifecycle_must_be_free(
 /* Settle an open and locked zone and refuse if it runs: "cannot VERB ...". */
 int lifecycle_must_be_stopped(struct zone *z, const char *verb, struct err *e);
 
+/* Refuse for a zone that keeps nothing on disk: "... there is nothing for WHAT". */
+int lifecycle_must_be_on_disk(const struct zone *z, const char *what, struct err *e);
 /* Refuse for `template: true`: "zone 'NAME' is a template: it cannot be WHAT". */
 int lifecycle_must_be_no_template(const struct zone *z, const char *what, struct err *e);
 

@@ -309,6 +309,16 @@ static int check_arch(const struct zone_spec *spec, struct err *e)
 		e, ERR_HOST, "/arch: this host is %s, the zone wants %s", u.machine, spec->arch);
 }
 
+/* As the admin says, else half of the memory that the zone may have: its processes need some too.
+ */
+static uint64_t scratch_size(const struct zone_spec *spec, const struct plan *p)
+{
+	uint64_t memory = p->limits.memory_max;
+	if (spec->root.quota != SPEC_UNSET)
+		return spec->root.quota;
+	return (memory != CG_UNSET && memory != CG_MAX ? memory : host_facts_memory()) / 2;
+}
+
 static int plan_fill(
 	const struct zone *z, const struct cg_host *host, struct plan *p, struct err *e)
 {
@@ -337,6 +347,7 @@ static int plan_fill(
 		plan_sysctls(spec, p, e) < 0 || plan_resources(spec, host, p, e) < 0 ||
 		volumes_plan(spec, p, e) < 0 || plan_mounts(host, p, e) < 0)
 		return -1;
+	p->scratch_bytes = z->record.in_memory ? scratch_size(spec, p) : 0;
 	return plan_network(z, p, e);
 }
 

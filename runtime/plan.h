@@ -50,6 +50,7 @@ struct plan {
 	char **layers; /* borrowed from the record: uppermost first */
 	size_t n_layers;
 	bool root_readonly;
+	uint64_t scratch_bytes; /* the writable side is a tmpfs of this size; 0: it is on disk */
 	char *hostname;
 	struct mount_plan mounts;
 	struct plan_volume *volumes; /* those with a source, in the order of their slots */

@@ -132,10 +132,12 @@ json_t *plan_to_json(const struct plan *p, struct err *e)
 	static const char *const restarts[] = {[SPEC_RESTART_NO] = "no",
 		[SPEC_RESTART_ON_FAILURE] = "on-failure",
 		[SPEC_RESTART_ALWAYS] = "always"};
-	json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:b}", "plan", 1, "name",
-		p->name, "uuid", p->uuid, "cgroup", p->group, "kind", p->system ? "system" : "app",
-		"limits", limits(&p->limits), "namespaces", namespaces(p), "layers", layer_list(p),
-		"root_readonly", (int)p->root_readonly);
+	json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:b, s:o}", "plan", 1,
+		"name", p->name, "uuid", p->uuid, "cgroup", p->group, "kind",
+		p->system ? "system" : "app", "limits", limits(&p->limits), "namespaces",
+		namespaces(p), "layers", layer_list(p), "root_readonly", (int)p->root_readonly,
+		"scratch_bytes",
+		p->scratch_bytes ? json_integer((json_int_t)p->scratch_bytes) : json_null());
 	json_t *ids = p->has_userns ? json_pack("{s:I, s:I, s:I}", "zone_first",
 					      (json_int_t)p->map.zone_first, "host_first",
 					      (json_int_t)p->map.host_first, "count",

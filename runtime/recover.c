@@ -53,3 +53,13 @@ int lifecycle_must_be_no_template(const struct zone *z, const char *what, struct
 		"makes it an ordinary one",
 		z->name, z->name);
 }
+
+int lifecycle_must_be_on_disk(const struct zone *z, const char *what, struct err *e)
+{
+	if (!z->record.in_memory)
+		return 0;
+	err_set(e, ERR_STATE,
+		"zone '%s' has what it writes in memory only: there is nothing for %s", z->name,
+		what);
+	return err_hint(e, "`cella run --disk` makes one that has it on disk");
+}

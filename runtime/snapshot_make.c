@@ -221,7 +221,8 @@ static int create_locked(struct zone *z, const struct snapshot_options *o,
 	struct zone_state st;
 	struct snapshot s;
 	struct snapshot_result result = {.pause_us = -1};
-	if (zone_settle(z, &st, e) < 0 || lifecycle_must_be_no_template(z, "snapshotted", e) < 0 ||
+	if (lifecycle_must_be_on_disk(z, "a snapshot", e) < 0 || zone_settle(z, &st, e) < 0 ||
+		lifecycle_must_be_no_template(z, "snapshotted", e) < 0 ||
 		(st.phase == PHASE_NONE && undo_must_be_closed(z, "a snapshot", e) < 0))
 		return -1;
 	if (o->name)

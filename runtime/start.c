@@ -179,7 +179,7 @@ static int prepare_undo(
 		return -1;
 	if (!o->undo || z->record.undo.is_open)
 		return 0;
-	if (undo_begin(z, o->undo_mode, e) < 0)
+	if (lifecycle_must_be_on_disk(z, "an undo", e) < 0 || undo_begin(z, o->undo_mode, e) < 0)
 		return -1;
 	*ret_begun = true;
 	return 0;

@@ -3,6 +3,7 @@
 #include "runtime/start_host.h"
 #include "runtime/identity.h"
 #include "runtime/init_kind.h"
+#include "runtime/layers.h"
 #include "runtime/user.h"
 #include "base/fd.h"
 #include "base/mem.h"
@@ -10,12 +11,14 @@
 #include "fsroot/dev.h"
 #include "fsroot/etc.h"
 #include "fsroot/overlay.h"
+#include "fsroot/scratch.h"
 
 #include <fcntl.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static uint32_t root_id(const struct start *s)
 {
@@ -43,11 +46,32 @@ static char **layer_paths(const struct plan *p, struct err *e)
 	return list;
 }
 
+/* "/" in the zone takes after the uppermost layer's. */
+static int make_scratch(struct start *s, int *ret, struct err *e)
+{
+	struct stat root;
+	autofd int fs = layer_open_fs(s->zone->store, s->plan.layers[0], e);
+	if (fs < 0)
+		return -1;
+	if (fstat(fs, &root) < 0)
+		return err_sys(e, errno, "layer '%s'", s->plan.layers[0]);
+	const struct scratch_plan p = {
+		.bytes = s->plan.scratch_bytes,
+		.uid = root_id(s),
+		.gid = root_id(s),
+		.mode = root.st_mode & 07777,
+	};
+	return scratch_make(&p, ret, e);
+}
+
 int start_build_overlay(struct start *s, struct err *e)
 {
 	char upper[ZONE_NAME_MAX + 16], work[ZONE_NAME_MAX + 16];
 	(void)snprintf(upper, sizeof upper, "zones/%s/upper", s->plan.name);
 	(void)snprintf(work, sizeof work, "zones/%s/work", s->plan.name);
+	autofd int scratch = -1;
+	if (s->plan.scratch_bytes && make_scratch(s, &scratch, e) < 0)
+		return err_at(e, "root", s->plan.name);
 	char **layers = layer_paths(&s->plan, e);
 	if (!layers)
 		return -1;
@@ -55,8 +79,10 @@ int start_build_overlay(struct start *s, struct err *e)
 		.store_tree_fd = s->store_tree,
 		.layers = (const char *const *)layers,
 		.n_layers = s->plan.n_layers,
-		.upper = s->plan.root_readonly ? NULL : upper,
-		.work = s->plan.root_readonly ? NULL : work,
+		.upper = scratch >= 0 ? "upper" : upper,
+		.work = scratch >= 0 ? "work" : work,
+		.on_scratch = scratch >= 0,
+		.scratch_fd = scratch,
 		.userns_fd = s->userns_fd,
 		.root_uid = root_id(s),
 		.root_gid = root_id(s),
@@ -90,21 +116,21 @@ static int write_etc(struct start *s, struct err *e)
 	autofree char *resolv = NULL;
 	if (s->plan.resolv_conf && !(resolv = str_format("%s%s", ETC_MARKER, s->plan.resolv_conf)))
 		return err_nomem(e);
+	/* What is in memory begins anew every time. */
+	bool first = !z->record.has_started || s->plan.scratch_bytes;
 	struct etc_plan plan = {
 		.root_fd = s->root_fd,
 		.root_uid = root_id(s),
 		.root_gid = root_id(s),
-		.is_first_start = !z->record.has_started,
+		.is_first_start = first,
 		.hostname = s->plan.hostname,
-		.old_hostname = z->record.etc_hostname[0] ? z->record.etc_hostname : NULL,
+		.old_hostname = !first && z->record.etc_hostname[0] ? z->record.etc_hostname : NULL,
 		.hosts = text,
 		.resolv_conf = resolv,
 		/* A system init makes its own on first boot when it finds the file empty. */
-		.machine_id = s->plan.system && !z->record.has_started ? "" : NULL,
+		.machine_id = s->plan.system && first ? "" : NULL,
 	};
 	struct etc_report report;
-	if (s->plan.root_readonly)
-		return 0;
 	if (etc_write_files(&plan, &report, e) < 0)
 		return err_at(e, "etc", s->plan.name);
 	if (z->record.identity_pending && identity_apply(s->root_fd, z, root_id(s), e) < 0)

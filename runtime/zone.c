@@ -185,16 +185,16 @@ static json_t *record_to_json(const struct zone_record *r)
 			return NULL;
 		}
 	return json_pack(
-		"{s:i, s:s, s:I, s:o, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:s, s:s, s:s, s:s, "
+		"{s:i, s:s, s:I, s:o, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:s, s:s, s:s, s:s, "
 		"s:o}",
 		"zone_record", 1, "uuid", r->uuid, "id_first", (json_int_t)r->id_first, "layers",
 		layers, "address4", r->address4 ? r->address4 : "", "address6",
 		r->address6 ? r->address6 : "", "mac", r->mac, "source", r->source ? r->source : "",
-		"created", r->created, "ephemeral", (int)r->ephemeral, "has_started",
-		(int)r->has_started, "identity_pending", (int)r->identity_pending, "etc_hostname",
-		r->etc_hostname ? r->etc_hostname : "", "clone_of", r->clone_of ? r->clone_of : "",
-		"network", r->network ? r->network : "", "snapshot", r->snapshot, "undo",
-		undo_to_json(&r->undo));
+		"created", r->created, "ephemeral", (int)r->ephemeral, "in_memory",
+		(int)r->in_memory, "has_started", (int)r->has_started, "identity_pending",
+		(int)r->identity_pending, "etc_hostname", r->etc_hostname ? r->etc_hostname : "",
+		"clone_of", r->clone_of ? r->clone_of : "", "network", r->network ? r->network : "",
+		"snapshot", r->snapshot, "undo", undo_to_json(&r->undo));
 }
 
 static bool take_text(const json_t *doc, const char *key, char **ret)
@@ -265,6 +265,11 @@ static bool take_undo(const json_t *doc, struct zone_undo *u)
 	       take_fixed(d, "etc_hostname", u->etc_hostname, sizeof u->etc_hostname);
 }
 
+static bool take_in_memory(const json_t *doc, bool *ret)
+{
+	return !json_object_get(doc, "in_memory") || take_bool(doc, "in_memory", ret);
+}
+
 static bool record_from_json(const json_t *doc, struct zone_record *r)
 {
 	json_int_t id = json_integer_value(json_object_get(doc, "id_first"));
@@ -281,6 +286,7 @@ static bool record_from_json(const json_t *doc, struct zone_record *r)
 	       take_fixed(doc, "created", r->created, sizeof r->created) &&
 	       take_bool(doc, "ephemeral", &r->ephemeral) &&
 	       take_bool(doc, "has_started", &r->has_started) &&
+	       take_in_memory(doc, &r->in_memory) &&
 	       take_bool(doc, "identity_pending", &r->identity_pending) &&
 	       take_text(doc, "etc_hostname", &r->etc_hostname) &&
 	       take_text(doc, "clone_of", &r->clone_of) && take_text(doc, "network", &r->network) &&

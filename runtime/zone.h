@@ -38,6 +38,7 @@ struct zone_record {
 	char *source;		   /* what create was given, for people */
 	char created[40];	   /* RFC 3339 */
 	bool ephemeral;		   /* made by `run`: destroyed when it ends */
+	bool in_memory;		   /* its writable side is a tmpfs that goes with each run */
 	bool identity_pending;	   /* a clone: a new machine-id and so on at its first start */
 	bool has_started;	   /* once; decides whether /etc files are ours to write */
 	char *etc_hostname;	   /* the last name written to /etc/hostname */

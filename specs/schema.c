@@ -42,7 +42,7 @@ static const struct schema_field root_fields[] = {
 	{.key = "backend", .type = SCHEMA_WORD, AT(root.backend), .def = "auto",
 	 WORDS("auto", "overlay", "dir", "btrfs", "volume"),
 	 .words_later = 1 << SPEC_BACKEND_DIR | 1 << SPEC_BACKEND_BTRFS | 1 << SPEC_BACKEND_VOLUME},
-	{.key = "readonly", .type = SCHEMA_BOOL, AT(root.readonly), .flags = LATER},
+	{.key = "readonly", .type = SCHEMA_BOOL, AT(root.readonly)},
 	{.key = "quota", .type = SCHEMA_SIZE, AT(root.quota), .flags = MAYBE | LATER, .min = MIB},
 	END,
 };

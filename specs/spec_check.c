@@ -24,6 +24,9 @@ static int check_root(const struct zone_spec *s, struct err *e)
 		return spec_read_fail(e, "/root/path", "cannot be given together with root.image");
 	if (s->root.backend == SPEC_BACKEND_DIR && !*s->root.path)
 		return spec_read_fail(e, "/root/backend", "\"dir\" needs root.path");
+	if (s->root.readonly && s->security.userns == SPEC_USERNS_NONE)
+		return spec_read_fail(e, "/root/readonly",
+			"with security.userns \"none\" the zone's root could make it writable again");
 	return 0;
 }
 

@@ -62,6 +62,9 @@ TEST(combinations)
 		{"\"network\": {\"mode\": \"host\"}, \"security\": {\"sysctl\": "
 		 "{\"net.ipv4.ip_forward\": \"1\"}}",
 			"/security/sysctl/net.ipv4.ip_forward: would be the host's own"},
+		{"\"root\": {\"readonly\": true}, \"security\": {\"userns\": \"none\"}",
+			"/root/readonly: with security.userns \"none\" the zone's root could make "
+			"it writable again"},
 		{"\"template\": true, \"boot\": {\"auto\": true}",
 			"/boot/auto: a template is never started"},
 		{"\"boot\": {\"requires\": [\"db1\", \"web1\"]}",
@@ -98,7 +101,6 @@ TEST(unsupported)
 		{"\"root\": {\"backend\": \"volume\"}", "root.backend \"volume\" is"},
 		{"\"root\": {\"quota\": \"1G\"}", "root.quota is"},
 		{"\"root\": {\"path\": \"/a\"}", "root.path is"},
-		{"\"root\": {\"readonly\": true}", "root.readonly is"},
 		{"\"devices\": [{\"path\": \"/dev/fuse\"}]", "devices is"},
 		{"\"network\": {\"publish\": [{\"host\": 1, \"zone\": 1}]}", "network.publish is"},
 		{"\"network\": {\"interfaces\": [{\"kind\": \"macvlan\"}]}",
