@@ -3,6 +3,7 @@
 #include "runtime/state.h"
 #include "runtime/stop.h"
 #include "runtime/transfer_answer.h"
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -103,11 +104,30 @@ static int parse_side(const char *text, struct side *s, struct err *e)
 
 /* ---- starting the ends ---- */
 
+/* What cp must never be: the path of a zone, walked by the host. */
+static int run_beside_zone(
+	const struct store *st, struct copy_end *x, const char *const *argv, struct err *e)
+{
+	const char *plain[ARGUMENTS_MAX];
+	char path[PATH_MAX + 32];
+	struct zone_state now;
+	size_t n = 0;
+	(void)zone_status(st, x->side->zone, &now);
+	(void)snprintf(path, sizeof path, "/proc/%d/root%s", now.init.pid, x->side->path);
+	for (; argv[n]; n++)
+		plain[n] = argv[n];
+	plain[n - 1] = path;
+	plain[n] = NULL;
+	return transfer_host_end(st, plain, &x->process, e);
+}
+
 static int run_in_zone(
 	const struct store *st, struct copy_end *x, const char *const *argv, struct err *e)
 {
 	int code;
 	const struct exec_options o = {.argv = argv, .own_program = "cella-copy"};
+	if (defence_is_off("S38z"))
+		return run_beside_zone(st, x, argv, e);
 	return zone_exec(st, x->side->zone, &o, &x->process, &code, e);
 }
 
@@ -189,42 +209,32 @@ static int run_destination(const struct store *st, const struct transfer_options
 
 /* ---- the stream ---- */
 
-/* 0 at the end, -1 with errno; *ret_bad is the descriptor that failed. */
-static ssize_t move_piece(int from, int to, bool *can_splice, char *buf, int *ret_bad)
+/* 0 at the end, -1 with errno. */
+static ssize_t move_piece(int from, int to, bool *can_splice, char *buf)
 {
 	ssize_t n;
-	*ret_bad = -1;
 	while (*can_splice) {
 		n = splice(from, NULL, to, NULL, PIECE, SPLICE_F_MOVE);
-		if (n >= 0 || (errno != EINTR && errno != EINVAL)) {
-			*ret_bad = n < 0 && errno == EPIPE ? to : from;
+		if (n >= 0 || (errno != EINTR && errno != EINVAL))
 			return n;
-		}
 		/* One of them is a file that appends, or a terminal. */
 		*can_splice = errno == EINTR;
 	}
 	do
 		n = read(from, buf, PIECE);
 	while (n < 0 && errno == EINTR);
-	*ret_bad = from;
-	if (n > 0 && fd_write_all(to, buf, (size_t)n) < 0) {
-		*ret_bad = to;
-		return -1;
-	}
-	return n;
+	return n > 0 && fd_write_all(to, buf, (size_t)n) < 0 ? -1 : n;
 }
 
-/* False if it could not be carried to its end: what was in the way is `to` or `from`. */
-static bool carry(const struct transfer_options *o, int from, int to, int *ret_bad, int *ret_errno)
+/* 0, or the errno of what was in the way. */
+static int carry(const struct transfer_options *o, int from, int to)
 {
 	autofree char *buf = malloc(PIECE);
 	bool can_splice = true;
 	uint64_t bytes = 0;
 	int64_t told = clock_mono_ms();
 	ssize_t n = -1;
-	*ret_errno = ENOMEM;
-	*ret_bad = from;
-	while (buf && (n = move_piece(from, to, &can_splice, buf, ret_bad)) > 0) {
+	while (buf && (n = move_piece(from, to, &can_splice, buf)) > 0) {
 		bytes += (uint64_t)n;
 		int64_t now = clock_mono_ms();
 		if (o->progress && now - told >= PROGRESS_MS) {
@@ -232,9 +242,7 @@ static bool carry(const struct transfer_options *o, int from, int to, int *ret_b
 			told = now;
 		}
 	}
-	if (buf)
-		*ret_errno = errno;
-	return n == 0;
+	return n == 0 ? 0 : buf ? errno : ENOMEM;
 }
 
 /* ---- what came of it ---- */
@@ -323,7 +331,7 @@ static int choose_error(const struct copy_end *source, const struct copy_end *de
 static int transfer(const struct transfer_options *o, struct copy_end *source,
 	struct copy_end *dest, struct err *e)
 {
-	int bad, errnum, *from = &source->process.out_fd, *to = &dest->process.in_fd;
+	int *from = &source->process.out_fd, *to = &dest->process.in_fd;
 	int stream = o->stream_fd;
 	if (source->side->is_stream)
 		from = &stream;
@@ -333,20 +341,20 @@ static int transfer(const struct transfer_options *o, struct copy_end *source,
 		to = &stream;
 	else
 		fd_close(&dest->process.out_fd);
-	bool whole = carry(o, *from, *to, &bad, &errnum);
-	bool is_stream = !whole && bad == stream;
+	int errnum = carry(o, *from, *to);
 	if (from != &stream)
 		fd_close(from);
 	if (to != &stream)
 		fd_close(to);
 	end_finish(source);
 	end_finish(dest);
-	if (is_stream && errnum != EPIPE)
-		return err_sys(e, errnum,
-			source->side->is_stream ? "read the stream" : "write the stream");
+	/* An end that is gone says itself why; what else can fail is what "-" stands for. */
+	bool has_stream = from == &stream || to == &stream;
+	if (has_stream && errnum && errnum != EPIPE)
+		return err_sys(e, errnum, from == &stream ? "read the stream" : "write the stream");
 	if (choose_error(source, dest, e) < 0)
 		return -1;
-	return whole ? 0 : err_sys(e, errnum, "carry the stream");
+	return errnum ? err_sys(e, errnum, "write the stream") : 0;
 }
 
 static int look_up(const struct store *st, struct side *s, struct err *e)

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct parser {
@@ -10,6 +11,15 @@ struct parser {
 	uint64_t cls, errnum;
 	bool has_end;
 };
+
+/* str_escape shows a name's worth; these are whole sentences. */
+static const char *escape(char *out, size_t size, const char *text)
+{
+	autostr struct strbuf s = {0};
+	str_add_escaped(&s, text, size - 1);
+	(void)snprintf(out, size, "%s", s.buf && !s.failed ? s.buf : "");
+	return out;
+}
 
 static bool take_line(struct parser *p, const char *key, const char *value)
 {
@@ -32,8 +42,7 @@ static bool take_line(struct parser *p, const char *key, const char *value)
 			return str_to_u64(value, numbers[i].to);
 	if (str_eq(key, "warning")) {
 		if (a->n_warnings < TRANSFER_WARNINGS_MAX)
-			(void)str_escape(
-				a->warnings[a->n_warnings++], sizeof a->warnings[0], value);
+			(void)escape(a->warnings[a->n_warnings++], sizeof a->warnings[0], value);
 		return true;
 	}
 	if (str_eq(key, "error"))
@@ -52,9 +61,9 @@ static int fail_with(const struct parser *p, struct err *e)
 	char shown[sizeof e->msg];
 	bool is_known = p->cls == ERR_HOST || p->cls == ERR_DENIED || p->cls == ERR_NOT_FOUND;
 	err_set(e, is_known ? (enum err_class)p->cls : ERR_FAILED, "%s",
-		str_escape(shown, sizeof shown, p->error));
+		escape(shown, sizeof shown, p->error));
 	e->sys_errno = p->errnum < 4096 ? (int)p->errnum : 0;
-	return p->hint ? err_hint(e, "%s", str_escape(shown, sizeof shown, p->hint)) : -1;
+	return p->hint ? err_hint(e, "%s", escape(shown, sizeof shown, p->hint)) : -1;
 }
 
 int transfer_answer_parse(char *text, struct transfer_answer *ret, struct err *e)

@@ -24,8 +24,9 @@ void answer_warn(struct answer *a, const char *fmt, ...)
 
 static void add_text(struct strbuf *s, const char *key, const char *text)
 {
-	char shown[TEXT_MAX];
-	str_addf(s, "%s %s\n", key, str_escape(shown, sizeof shown, text));
+	str_addf(s, "%s ", key);
+	str_add_escaped(s, text, TEXT_MAX);
+	str_add(s, "\n");
 }
 
 static int send(struct strbuf *s, int code)

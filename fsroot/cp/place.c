@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/str.h"
@@ -34,9 +35,17 @@ static bool trim(char *path)
 	return len != was;
 }
 
+/* S38: never by a magic link, which leads to another root. */
+static int open_dir_in(int root_fd, const char *path)
+{
+	if (defence_is_off("S38z"))
+		return openat(root_fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return path_open_in(root_fd, path, O_PATH | O_DIRECTORY, 0);
+}
+
 static int open_whole(int root_fd, const char *path, struct place *ret, struct err *e)
 {
-	autofd int fd = path_open_in(root_fd, path, O_PATH | O_DIRECTORY, 0);
+	autofd int fd = open_dir_in(root_fd, path);
 	if (fd < 0 || fstat(fd, &ret->st) < 0)
 		return err_sys(e, errno, "'%s'", path);
 	ret->dir_fd = fd_steal(&fd);
@@ -75,7 +84,7 @@ static int step(int root_fd, char now[PATH_MAX], bool follow, struct place *p, s
 	memcpy(parent, now, (size_t)(slash - now));
 	parent[slash - now] = '\0';
 	fd_close(&p->dir_fd);
-	p->dir_fd = path_open_in(root_fd, parent[0] ? parent : "/", O_PATH | O_DIRECTORY, 0);
+	p->dir_fd = open_dir_in(root_fd, parent[0] ? parent : "/");
 	if (p->dir_fd < 0)
 		return err_sys(e, errno, "the directory '%s'", parent);
 	p->exists = fstatat(p->dir_fd, p->name, &p->st, AT_SYMLINK_NOFOLLOW) == 0;

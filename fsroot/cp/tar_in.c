@@ -220,15 +220,24 @@ static const char *compressed_with(const unsigned char *p)
 	return NULL;
 }
 
-static int not_tar(const struct tar_in *t, const struct header *h, struct err *e)
+static int not_tar(const struct tar_in *t, struct err *e)
 {
-	const char *how = t->is_started ? NULL : compressed_with((const unsigned char *)h);
-	if (how) {
-		err_set(e, ERR_FAILED, "the stream is compressed");
-		return err_hint(e, "uncompress it on the way: `%s -dc | cella cp - ...`", how);
-	}
 	return err_set(e, ERR_FAILED,
 		t->is_started ? "the stream is damaged" : "this is not a tar archive");
+}
+
+/* Of the first bytes, which may be fewer than a header. */
+static int check_compressed(struct tar_in *t, struct err *e)
+{
+	if (t->is_started || t->at != t->len)
+		return 0;
+	if (fill(t, e) < 0)
+		return -1;
+	const char *how = t->len > 5 ? compressed_with(t->buf) : NULL;
+	if (!how)
+		return 0;
+	err_set(e, ERR_FAILED, "the stream is compressed");
+	return err_hint(e, "uncompress it on the way: `%s -dc | cella cp - ...`", how);
 }
 
 /* 1, 0 at the end. What lies behind the end is read and forgotten: a writer that pads must not
@@ -236,19 +245,19 @@ static int not_tar(const struct tar_in *t, const struct header *h, struct err *e
  */
 static int next_header(struct tar_in *t, struct header *h, struct err *e)
 {
-	if (take(t, h, sizeof *h, e) < 0)
+	if (check_compressed(t, e) < 0 || take(t, h, sizeof *h, e) < 0)
 		return -1;
 	if (!is_zero(h)) {
 		uint64_t ignored;
 		if (!sum_is_right(h) || !number(h->size, sizeof h->size, &ignored))
-			return not_tar(t, h, e);
+			return not_tar(t, e);
 		t->is_started = true;
 		return 1;
 	}
 	if (take(t, h, sizeof *h, e) < 0)
 		return -1;
 	if (!is_zero(h))
-		return not_tar(t, h, e);
+		return not_tar(t, e);
 	int r;
 	while ((r = fill(t, e)) > 0)
 		;
@@ -395,7 +404,7 @@ static int set_numbers(struct tar_in *t, const struct header *h, struct tar_entr
 		!number(h->uid, sizeof h->uid, &entry->uid) ||
 		!number(h->gid, sizeof h->gid, &entry->gid) || !old_time(h, &entry->mtime) ||
 		!number(h->size, sizeof h->size, ret_stored))
-		return not_tar(t, h, e);
+		return not_tar(t, e);
 	entry->mode = (uint32_t)mode & 07777;
 	if (p->has_uid)
 		entry->uid = p->uid;
