@@ -200,10 +200,16 @@ _cella()
 		names=zones
 		;;
 	host)
-		names='check start stop'
+		names='check gc verify start stop'
 		((i + 1 < COMP_CWORD)) && names=''
 		case ${COMP_WORDS[i + 1]-} in
 		check)
+			opts=' --columns -o --sort -s --filter --no-header -H'
+			;;
+		gc)
+			opts=' --dry-run -n --columns -o --sort -s --filter --no-header -H'
+			;;
+		verify)
 			opts=' --columns -o --sort -s --filter --no-header -H'
 			;;
 		start)

@@ -3,10 +3,10 @@
  * other verbs: what is alive is locked, or its uuid is found when it is looked for once more. */
 #include "runtime/claims.h"
 #include "runtime/host_facts.h"
-#include "runtime/image.h"
 #include "runtime/keeper_start.h"
 #include "runtime/layers.h"
 #include "runtime/lifecycle_parts.h"
+#include "runtime/owners.h"
 #include "runtime/remains.h"
 #include "runtime/snapshot.h"
 #include "runtime/state.h"
@@ -33,10 +33,6 @@ struct repair {
 	void (*say)(void *arg, const char *text);
 	void *say_arg;
 	struct err *e;
-	/* uuids of every zone and image of the store, sorted; collected again when one is missed */
-	char (*uuids)[UUID_LEN + 1];
-	size_t n, room;
-	bool is_incomplete; /* some record was unreadable: then nothing is taken from anybody */
 };
 
 static void tell(const struct repair *r, const char *fmt, ...)
@@ -51,116 +47,6 @@ static void tell(const struct repair *r, const char *fmt, ...)
 	(void)vsnprintf(line, sizeof line, fmt, ap);
 	va_end(ap);
 	r->say(r->say_arg, line);
-}
-
-/* ---- which zones and images there are ---- */
-
-static int by_text(const void *a, const void *b)
-{
-	return memcmp(a, b, UUID_LEN);
-}
-
-static int add_uuid(struct repair *r, const char *uuid, struct err *e)
-{
-	if (r->n == r->room) {
-		size_t room = r->room ? r->room * 2 : 64;
-		void *more = reallocarray(r->uuids, room, sizeof *r->uuids);
-		if (!more)
-			return err_nomem(e);
-		r->uuids = more;
-		r->room = room;
-	}
-	memcpy(r->uuids[r->n++], uuid, sizeof *r->uuids);
-	return 0;
-}
-
-/* The answer of image_staged_uuid and image_file_uuid. */
-static int add_image(struct repair *r, int got, const char *uuid, struct err *e)
-{
-	r->is_incomplete |= got < 0;
-	return got > 0 ? add_uuid(r, uuid, e) : 0;
-}
-
-static int add_zone(struct repair *r, int dir_fd, struct err *e)
-{
-	struct zone_record rec = {0};
-	if (zone_read_record(dir_fd, &rec, NULL) < 0) {
-		r->is_incomplete = true;
-		return 0;
-	}
-	int n = add_uuid(r, rec.uuid, e);
-	zone_record_done(&rec);
-	return n;
-}
-
-enum place {
-	IN_STAGING,
-	IN_ZONES,
-	IN_IMAGES
-};
-
-static int add_entry(
-	struct repair *r, enum place place, int parent_fd, const char *name, struct err *e)
-{
-	struct stat st;
-	char uuid[UUID_LEN + 1];
-	if (place == IN_IMAGES)
-		return add_image(r, image_file_uuid(r->s, name, uuid), uuid, e);
-	autofd int dir = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (dir < 0)
-		return 0;
-	if (place == IN_STAGING && fstatat(dir, "zone.json", &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return add_image(r, image_staged_uuid(dir, uuid), uuid, e);
-	return add_zone(r, dir, e);
-}
-
-static int add_all_in(struct repair *r, int parent_fd, enum place place, struct err *e)
-{
-	int fd = openat(parent_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	if (!d) {
-		fd_close(&fd);
-		return err_sys(e, errno, "read a directory of '%s'", r->s->root);
-	}
-	int n = 0;
-	struct dirent *ent;
-	while (n == 0 && (ent = readdir(d))) {
-		if (ent->d_name[0] != '.')
-			n = add_entry(r, place, fd, ent->d_name, e);
-	}
-	(void)closedir(d);
-	return n;
-}
-
-/* Staging before zones and images: one on its way from one to the other is met at least once.
- * Twice, since readdir(3) may miss one that is renamed meanwhile. */
-static int collect(struct repair *r, struct err *e)
-{
-	r->n = 0;
-	r->is_incomplete = false;
-	for (int round = 0; round < 2; round++)
-		if (add_all_in(r, r->s->staging_fd, IN_STAGING, e) < 0 ||
-			add_all_in(r, r->s->zones_fd, IN_ZONES, e) < 0 ||
-			add_all_in(r, r->s->images_fd, IN_IMAGES, e) < 0)
-			return -1;
-	if (r->n)
-		qsort(r->uuids, r->n, sizeof *r->uuids, by_text);
-	return 0;
-}
-
-static bool has_uuid(const struct repair *r, const char *uuid)
-{
-	return r->n && bsearch(uuid, r->uuids, r->n, sizeof *r->uuids, by_text);
-}
-
-/* Claims and references are taken after a record names the uuid; so one whose uuid is not even
- * found after we have seen the claim has no owner. */
-static bool is_known(void *arg, const char *uuid)
-{
-	struct repair *r = arg;
-	if (has_uuid(r, uuid))
-		return true;
-	return collect(r, NULL) < 0 || r->is_incomplete || has_uuid(r, uuid);
 }
 
 /* ---- staging, claims, layers ---- */
@@ -180,20 +66,21 @@ int repair_orphans(const struct store *s, void (*say)(void *arg, const char *tex
 	struct err *e)
 {
 	struct repair r = {.s = s, .say = say, .say_arg = say_arg};
+	struct owners o = {.store = s};
 	unsigned claims = 0, layers = 0;
 	int n = staging_sweep(s, bury, &r, e);
 	if (n == 0)
-		n = collect(&r, e);
-	if (n == 0 && r.is_incomplete)
+		n = owners_collect(&o, e);
+	if (n == 0 && o.is_incomplete)
 		tell(&r, "the record of a zone or an image cannot be read: its claims may be "
 			 "anybody's, so none is taken back");
-	else if (n == 0 && (n = layer_sweep(s, is_known, &r, &layers, e)) == 0)
-		n = claims_sweep(s, is_known, &r, &claims, e);
+	else if (n == 0 && (n = layer_sweep(s, owners_know, &o, &layers, e)) == 0)
+		n = claims_sweep(s, owners_know, &o, &claims, e);
 	if (layers)
 		tell(&r, "removed %u layers that nothing uses", layers);
 	if (claims)
 		tell(&r, "gave back %u ids and addresses that no zone owns", claims);
-	free(r.uuids);
+	owners_done(&o);
 	return n;
 }
 
