@@ -1,6 +1,7 @@
 cella_unit_test(runtime_identity ${CMAKE_CURRENT_LIST_DIR}/runtime_identity.c LINK runtime)
 cella_unit_test(runtime_intent ${CMAKE_CURRENT_LIST_DIR}/runtime_intent.c LINK runtime)
 cella_unit_test(runtime_image ${CMAKE_CURRENT_LIST_DIR}/runtime_image.c LINK runtime)
+cella_unit_test(runtime_images ${CMAKE_CURRENT_LIST_DIR}/runtime_images.c LINK runtime)
 cella_unit_test(runtime_layers ${CMAKE_CURRENT_LIST_DIR}/runtime_layers.c LINK runtime)
 cella_unit_test(runtime_snapshot ${CMAKE_CURRENT_LIST_DIR}/runtime_snapshot.c LINK runtime)
 cella_unit_test(runtime_oci_json ${CMAKE_CURRENT_LIST_DIR}/runtime_oci_json.c LINK runtime)
