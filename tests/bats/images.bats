@@ -406,6 +406,71 @@ echo 'E: apt-get update failed' >&2; echo 'E: mmdebstrap failed to run' >&2; exi
 	nothing_left
 }
 
+@test "F01 import of an archive, killed at 50 instants" {
+	local i begin total hit=0
+	SEED=${REPEAT:-$RANDOM}
+	echo "# seed $SEED (REPEAT=$SEED replays)"
+	RANDOM=$SEED
+	begin=${EPOCHREALTIME/./}
+	cella_is 0 image import "$TAR.gz" kept
+	total=$((${EPOCHREALTIME/./} - begin))
+	cella_is 0 image import default other
+	tar -C "$ROOT" --transform 's,^,x/,' -czf "$STORE/src/more.tar.gz" .
+	for i in $(seq 50); do
+		timeout --foreground -s KILL "$(printf '%d.%06d' 0 $((total * i / 50 + RANDOM % 300)))" \
+			"$CELLA" image import "$STORE/src/more.tar.gz" new >/dev/null 2>&1 || hit=$((hit + 1))
+		"$CELLA" image list -j | jq -e 'all(.[]; has("error") | not)' >/dev/null
+		"$CELLA" image delete --force new >/dev/null 2>&1 || [ $? -eq 3 ]
+	done
+	echo "# $hit of 50 died, of about $total us"
+	[ $hit -ge 12 ]
+	# the unpacker dies with the command, in its own time
+	clean() { "$CELLA" repair >/dev/null && [ -z "$(ls "$CELLA_ROOT/staging")" ]; }
+	eventually 5 clean
+	[ "$(count_layers)" -eq 2 ]
+	[ "$(find "$CELLA_ROOT"/layers/*/refs -type f | wc -l)" -eq 2 ]
+	cella_is 0 host verify
+	cella_is 0 image import "$STORE/src/more.tar.gz" new
+	cella_is 0 create web --from new
+	rm "$STORE/src/more.tar.gz"
+}
+
+@test "F05 a full disk in the middle of an import: clear error, what was there stays" {
+	local img=$BATS_TEST_TMPDIR/small mnt=$BATS_TEST_TMPDIR/mnt s r=0
+	truncate -s 24M "$img"
+	mkfs.ext4 -q -m 0 "$img"
+	mkdir "$mnt" "$BATS_TEST_TMPDIR/big"
+	mount -o loop "$img" "$mnt"
+	mkdir -m 700 "$mnt/root"
+	head -c 30000000 /dev/urandom >"$BATS_TEST_TMPDIR/big/file"
+	tar -C "$BATS_TEST_TMPDIR/big" -cf "$BATS_TEST_TMPDIR/big.tar" .
+	small() { CELLA_ROOT=$mnt/root CELLA_RUN=$STORE/run2 CELLA_LOG=$STORE/log2 "$CELLA" "$@"; }
+	full() {
+		small image import "$TAR" kept || return 10
+		for s in "$BATS_TEST_TMPDIR/big.tar" "$BATS_TEST_TMPDIR/big"; do
+			small image import "$s" new 2>"$BATS_TEST_TMPDIR/err" && return 11
+			cat "$BATS_TEST_TMPDIR/err"
+			grep -q "No space left" "$BATS_TEST_TMPDIR/err" || return 12
+			[ -z "$(ls "$mnt/root/staging")" ] || return 13
+			[ "$(ls "$mnt/root/layers" | wc -l)" -eq 1 ] || return 14
+		done
+		# not a byte left: what takes none still works
+		head -c 100000000 /dev/zero >"$mnt/fill" 2>/dev/null
+		small image import default new && return 15
+		[ "$(small image list -q)" = kept ] || return 16
+		small host verify || return 17
+		small image delete --force kept || return 18
+		[ -z "$(find "$mnt/root"/{layers,images,staging} -mindepth 1)" ] || return 19
+	}
+	full || r=$?
+	local id
+	id=$(cat "$mnt/root/store-id")
+	umount "$mnt"
+	rm -rf "$STORE/run2" "$STORE/log2"
+	! grep -ls "$id" /run/cella-host/ids/* || return 1
+	[ $r -eq 0 ] || { echo "step $r"; return 1; }
+}
+
 @test "completion offers verbs of two words once, and images" {
 	# shellcheck source=/dev/null
 	source "$TESTS/../completions/cella.bash"
