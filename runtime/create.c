@@ -174,6 +174,9 @@ static int fill_draft(const struct store *s, struct lifecycle_draft *d, const st
 			0 ||
 		adopt_config(s, d, base, doc, &image, o, e) < 0)
 		return -1;
+	if (!d->record.n_layers)
+		return err_set(
+			e, ERR_FAILED, "'%s' has no layers, so there is nothing to run", src->text);
 	/* "/" in the zone is the writable directory: it takes after the uppermost layer's. */
 	autofd int fs = layer_open_fs(s, d->record.layers[0], e);
 	if (fs < 0)

@@ -6,6 +6,7 @@
 #include "runtime/image_defaults.h"
 #include "runtime/images.h"
 #include "runtime/lifecycle_parts.h"
+#include "runtime/undo.h"
 #include "runtime/upper_layer.h"
 
 #include <stdio.h>
@@ -73,13 +74,11 @@ static int share_layers(const struct zone *z, struct image *image, struct err *e
 static int move_and_commit(struct zone *z, struct image_draft *d, struct err *e)
 {
 	autostaging struct staging layer = STAGING_EMPTY;
-	/* As a clone of itself, as far as the way back is concerned. */
-	struct intent in = {.verb = INTENT_CLONE};
+	struct intent in = {.verb = INTENT_PUBLISH};
 	if (upper_layer_stage(z, "publish", &layer, in.layer, e) < 0 ||
 		upper_layer_stage_ref(&layer, d->image.uuid, e) < 0)
 		return -1;
 	memcpy(in.new_uuid, d->image.uuid, sizeof in.new_uuid);
-	memcpy(in.other, z->name, sizeof in.other);
 	if (intent_write(z->dir_fd, &in, e) < 0)
 		return -1;
 	if (upper_layer_move(z, &layer, in.layer, e) < 0 ||
@@ -109,6 +108,8 @@ int image_publish(const struct store *s, const char *zone, const char *name, str
 	if (zone_open(s, zone, ZONE_LOCK, LIFECYCLE_LOCK_MS, &z, e) < 0)
 		return -1;
 	int r = lifecycle_must_be_stopped(&z, "publish", e);
+	if (r == 0)
+		r = undo_must_be_closed(&z, "an image", e);
 	if (r == 0 && (r = image_draft_begin(s, name, &d, e)) == 0) {
 		r = publish_locked(&z, &d, e);
 		image_draft_drop(&d);

@@ -36,6 +36,7 @@ const char *const intent_verb_words[] = {
 	[INTENT_DELETE] = "delete",
 	[INTENT_UNDO] = "undo",
 	[INTENT_DISCARD] = "discard",
+	[INTENT_PUBLISH] = "publish",
 	NULL,
 };
 
@@ -62,6 +63,10 @@ static bool parse(const json_t *d, struct intent *in)
 		return take_layer(d, in, false) &&
 		       take(d, "new_uuid", in->new_uuid, sizeof in->new_uuid) &&
 		       is_uuid(in->new_uuid) && take_name(d, "new", "zone", in->other);
+	case INTENT_PUBLISH:
+		return take_layer(d, in, false) &&
+		       take(d, "new_uuid", in->new_uuid, sizeof in->new_uuid) &&
+		       is_uuid(in->new_uuid);
 	case INTENT_RENAME:
 		return take_name(d, "from", "zone", in->other) &&
 		       take_name(d, "to", "zone", in->target);
@@ -112,6 +117,9 @@ static json_t *to_json(const struct intent *in)
 	case INTENT_CLONE:
 		return json_pack("{s:s, s:s, s:s, s:s}", "verb", verb, "layer", in->layer,
 			"new_uuid", in->new_uuid, "new", in->other);
+	case INTENT_PUBLISH:
+		return json_pack("{s:s, s:s, s:s}", "verb", verb, "layer", in->layer, "new_uuid",
+			in->new_uuid);
 	case INTENT_RENAME:
 		return json_pack(
 			"{s:s, s:s, s:s}", "verb", verb, "from", in->other, "to", in->target);

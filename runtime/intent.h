@@ -16,6 +16,8 @@
  * Until 6 SRC's content is put back as it was (rename replaces an empty directory in one step),
  * from 6 on SRC is complete; NEW, if it died in staging, is swept by repair.
  *
+ * `image publish` is the same with an image in the place of NEW (7: link it into images/).
+ *
  * `snapshot create` of a stopped zone and the begin of an undoable run are steps 1 to 6 and 8
  * without NEW. A snapshot writes snapshots/NAME.json between 5 and 6; before 6 it is taken away
  * again. The record decides: it names the snapshot as the one that the present state grew from. Of
@@ -41,13 +43,14 @@ enum intent_verb {
 	INTENT_DELETE, /* of a snapshot */
 	INTENT_UNDO,   /* begin of an undoable run */
 	INTENT_DISCARD,
+	INTENT_PUBLISH, /* of an image: a clone with an image in the place of NEW */
 };
 extern const char *const intent_verb_words[]; /* "clone", ... for messages */
 struct intent {
 	enum intent_verb verb;
-	char layer[LAYER_ID_MAX + 1];	/* clone, undo; snapshot: "" if it made none */
+	char layer[LAYER_ID_MAX + 1];	/* clone, publish, undo; snapshot: "" if it made none */
 	bool is_copy;			/* snapshot: upper was copied into it, not moved */
-	char new_uuid[UUID_LEN + 1];	/* clone */
+	char new_uuid[UUID_LEN + 1];	/* clone, publish */
 	char other[ZONE_NAME_MAX + 1];	/* clone: the new zone's name; rename: the old name;
 					   snapshot, restore, delete: its name */
 	char target[ZONE_NAME_MAX + 1]; /* rename: the new name */

@@ -12,6 +12,7 @@ int zone_recover(struct zone *z, struct err *e)
 		return 0;
 	switch (in.verb) {
 	case INTENT_CLONE:
+	case INTENT_PUBLISH:
 		return clone_recover(z, &in, e);
 	case INTENT_RENAME:
 		if (intent_rename_recovery(&in, z->name) == RENAME_FINISH)

@@ -87,6 +87,13 @@ TEST(write_read_clear)
 			CHECK_STR(got.other, "before");
 		CHECK(got.is_copy == (verb == INTENT_SNAPSHOT));
 	}
+	in = (struct intent){.verb = INTENT_PUBLISH, .layer = "d-0123456789abcdef0123456789abcdef"};
+	memset(in.new_uuid, 'b', UUID_LEN);
+	CHECK_INT(intent_write(dir, &in, &e), 0);
+	CHECK_INT(intent_read(dir, &got, &e), 0);
+	CHECK_INT(got.verb, INTENT_PUBLISH);
+	CHECK_STR(got.layer, in.layer);
+	CHECK_STR(got.new_uuid, in.new_uuid);
 	/* only a snapshot may have made no layer */
 	in = (struct intent){.verb = INTENT_SNAPSHOT, .other = "before"};
 	CHECK_INT(intent_write(dir, &in, &e), 0);
