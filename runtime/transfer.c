@@ -82,7 +82,8 @@ static int find_name(struct side *s, const char *typed, struct err *e)
 	s->contents = dot || !*last;
 	if (str_eq(last, "..") || strlen(last) > NAME_MAX)
 		return err_set(e, ERR_USAGE, "'%.200s' has no name at its end", typed);
-	(void)snprintf(s->name, sizeof s->name, "%s", *last && !str_eq(last, ".") ? last : "root");
+	(void)snprintf(s->name, sizeof s->name, "%.*s", NAME_MAX,
+		*last && !str_eq(last, ".") ? last : "root");
 	return 0;
 }
 
