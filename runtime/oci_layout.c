@@ -74,6 +74,14 @@ static int open_blob(
 	return oci_blob_open(j->o->dir_fd, l->path, l->hex, l->size, l->media, ret, e);
 }
 
+static int wrong_tar(const struct layer_source *l, const char *found, struct err *e)
+{
+	char shown[LINE_SIZE];
+	return err_set(e, ERR_FAILED,
+		"'%s' unpacks to a tar of digest sha256:%s, but the config says sha256:%s",
+		str_escape(shown, sizeof shown, l->path), found, l->diff_id);
+}
+
 /* 1: it is stored, referenced, and what the source has is the same; 0: it has to be unpacked. */
 static int find_stored(struct job *j, const struct layer_source *l, struct err *e)
 {
@@ -87,8 +95,10 @@ static int find_stored(struct job *j, const struct layer_source *l, struct err *
 	if (image_add_layer(j->into, l->diff_id, e) < 0 || open_blob(j, l, &blob, e) < 0 ||
 		oci_blob_skim(&blob, e) < 0)
 		return -1;
+	if (blob.is_plain)
+		return !strcmp(blob.found, l->diff_id) ? 1 : wrong_tar(l, blob.found, e);
 	/* Nobody named the digest of a compressed file: it is unpacked to be known. */
-	return *l->hex || !strcmp(blob.found, l->diff_id);
+	return *l->hex != '\0';
 }
 
 static uint64_t left_of(uint64_t limit, uint64_t standard, uint64_t used)
@@ -103,7 +113,7 @@ static int unpack(struct job *j, const struct layer_source *l, struct staging *s
 	const struct store *s = j->o->store;
 	autoblob struct oci_blob blob = OCI_BLOB_EMPTY;
 	autofd int fs = -1;
-	char program[sizeof s->config.exe_dir + 16], shown[LINE_SIZE];
+	char program[sizeof s->config.exe_dir + 16];
 	(void)snprintf(program, sizeof program, "%s/cella-unpack", s->config.exe_dir);
 	if (open_blob(j, l, &blob, e) < 0 || layer_stage(s, true, st, &fs, e) < 0)
 		return -1;
@@ -124,9 +134,7 @@ static int unpack(struct job *j, const struct layer_source *l, struct staging *s
 	 */
 	if (strcmp(got->sha256, l->diff_id) != 0 ||
 		(blob.is_plain && strcmp(blob.found, l->diff_id) != 0))
-		return err_set(e, ERR_FAILED,
-			"'%s' unpacks to a tar of digest sha256:%s, but the config says sha256:%s",
-			str_escape(shown, sizeof shown, l->path), got->sha256, l->diff_id);
+		return wrong_tar(l, got->sha256, e);
 	return 0;
 }
 
@@ -134,10 +142,6 @@ static int take_layer(struct job *j, const struct layer_source *l, struct err *e
 {
 	autostaging struct staging st = STAGING_EMPTY;
 	struct import_result got = {0};
-	if (l->media == OCI_MEDIA_TAR && strcmp(l->hex, l->diff_id) != 0)
-		return err_set(e, ERR_FAILED,
-			"'%s' is not compressed, but the config says sha256:%s of it", l->path,
-			l->diff_id);
 	int r = find_stored(j, l, e);
 	if (r != 0)
 		return r < 0 ? -1 : 0;

@@ -129,16 +129,25 @@ int oci_pick(const struct oci_descriptors *d, const char *ref, const struct oci_
 	return 0;
 }
 
-/* "alpine" is "alpine:latest", as with docker. */
-static bool has_tag(const struct oci_saved *s, const char *ref)
+static bool is_tag(const char *tag, const char *ref)
 {
 	size_t n = strlen(ref);
-	for (size_t i = 0; i < s->tags.n; i++) {
+	return !strcmp(tag, ref) || (!strncmp(tag, ref, n) && !strcmp(tag + n, ":latest"));
+}
+
+/* As with docker: "alpine" is "alpine:latest", and "docker.io/library/alpine:latest". 2 is better
+ * than 1. */
+static int match_saved(const struct oci_saved *s, const char *ref)
+{
+	int best = 0;
+	for (size_t i = 0; i < s->tags.n && best < 2; i++) {
 		const char *tag = s->tags.items[i];
-		if (!strcmp(tag, ref) || (!strncmp(tag, ref, n) && !strcmp(tag + n, ":latest")))
-			return true;
+		if (is_tag(tag, ref))
+			best = 2;
+		for (; (tag = strchr(tag, '/')) && !best; tag++)
+			best = is_tag(tag + 1, ref);
 	}
-	return false;
+	return best;
 }
 
 int oci_pick_saved(const struct oci_saved_list *l, const char *ref, const struct oci_saved **ret,
@@ -146,15 +155,22 @@ int oci_pick_saved(const struct oci_saved_list *l, const char *ref, const struct
 {
 	char shown[300];
 	autostr struct strbuf list = {0};
-	for (size_t i = 0; i < l->n; i++)
-		if (ref ? has_tag(&l->items[i], ref) : l->n == 1) {
-			*ret = &l->items[i];
-			return 0;
-		}
+	int best = 0;
+	size_t n = 0;
+	for (size_t i = 0; i < l->n; i++) {
+		int match = ref ? match_saved(&l->items[i], ref) : 1;
+		if (!match || match < best)
+			continue;
+		n = match > best ? 1 : n + 1;
+		best = match;
+		*ret = &l->items[i];
+	}
+	if (n == 1)
+		return 0;
 	for (size_t i = 0; i < l->n; i++)
 		add_name(&list,
 			l->items[i].tags.n ? l->items[i].tags.items[0] : "one without a name");
-	if (ref)
+	if (!n)
 		err_set(e, ERR_NOT_FOUND, "there is no image '%s' in it",
 			str_escape(shown, sizeof shown, ref));
 	else

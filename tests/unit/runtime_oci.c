@@ -274,7 +274,7 @@ TEST(a_stored_layer_is_not_unpacked_again_but_verified)
 	autofree char *bytes = calloc(1, l[1].blob.size);
 	put(path, bytes, l[1].blob.size);
 	CHECK_INT(import(NULL), -1);
-	CHECK(strstr(err.msg, "begins like tar"));
+	CHECK(strstr(err.msg, "is damaged"));
 	bytes[0] = '\x1f';
 	bytes[1] = (char)0x8b;
 	put(path, bytes, l[1].blob.size);
@@ -365,20 +365,36 @@ TEST(S43_digests_that_do_not_belong_together)
 	autofree char *m2 = manifest_text(put_text(other), &a, 1);
 	autofree char *d2 = descriptor(MANIFEST, put_text(m2), "");
 	put_index(d2);
-	check_refused(NULL, ERR_FAILED, "is not compressed, but the config says");
+	check_refused(NULL, ERR_FAILED, "but the config says sha256:");
 	const struct layer two[] = {a, b};
 	autofree char *m3 = manifest_text(put_text(other), two, 2);
 	autofree char *d3 = descriptor(MANIFEST, put_text(m3), "");
 	put_index(d3);
 	check_refused(NULL, ERR_FAILED, "2 layers, but the config that belongs to it has 1");
-	/* said to be of another kind */
+	/* said to be compressed in another way: others take that as well */
 	struct layer wrong = b;
 	wrong.type = TAR "+zstd";
 	put_image(&wrong, 1);
-	check_refused(NULL, ERR_FAILED, "is said to be zstd, but begins like gzip");
+	check_good(NULL, 1);
 	wrong.type = TAR;
 	put_image(&wrong, 1);
-	check_refused(NULL, ERR_FAILED, "is not compressed");
+	check_good(NULL, 1);
+	wrong = put_layer("etc/x", "xz");
+	put_image(&wrong, 1);
+	check_refused(NULL, ERR_FAILED, "but is xz");
+	/* stored under the digest of another one: the blob has to be that tar */
+	put_image(&a, 1);
+	CHECK_INT(import(NULL), 0);
+	struct image stored = image;
+	image = (struct image)IMAGE_EMPTY;
+	struct layer other_tar = put_layer("etc/y", NULL);
+	memcpy(other_tar.diff, a.diff, sizeof a.diff);
+	put_image(&other_tar, 1);
+	CHECK_INT(import(NULL), -1);
+	CHECK(strstr(err.msg, "but the config says sha256:"));
+	image_done(&image);
+	image = stored;
+	give_back();
 	/* a blob whose name is its digest, but as config: JSON of the wrong kind */
 	autofree char *m4 = manifest_text(put_text(m), &b, 1);
 	autofree char *d4 = descriptor(MANIFEST, put_text(m4), "");
@@ -564,6 +580,32 @@ TEST(S43_docker_archives)
 	check_refused(NULL, ERR_FAILED, "it lists 0 images");
 	put("manifest.json", "{}", 2);
 	check_refused(NULL, ERR_FAILED, "must be a JSON array");
+}
+
+TEST(tags_of_docker_archives)
+{
+	static const char *const names[][2] = {{"docker.io/library/alpine:latest", "x:1"},
+		{"quay.io/a/alpine:2", "y"}, {"localhost/alpine:2", "docker.io/library/y:latest"}};
+	struct oci_saved saved[3];
+	const struct oci_saved_list all = {saved, 3};
+	const struct {
+		const char *ref;
+		int which; /* -1 none, -2 several */
+	} cases[] = {{"alpine", 0}, {"alpine:latest", 0}, {"library/alpine", 0}, {"x:1", 0},
+		{"a/alpine:2", 1}, {"localhost/alpine:2", 2}, {"y", 1}, {"alpine:2", -2}, {"x", -1},
+		{"pine", -1}, {"", -1}, {"docker.io", -1}, {NULL, -2}};
+	for (size_t i = 0; i < 3; i++)
+		saved[i] = (struct oci_saved){.tags = {(char **)(uintptr_t)names[i], 2}};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct oci_saved *got = NULL;
+		err = (struct err){0};
+		int r = oci_pick_saved(&all, cases[i].ref, &got, &err);
+		CHECK_INT(r, cases[i].which < 0 ? -1 : 0);
+		if (cases[i].which >= 0)
+			CHECK(got == &saved[cases[i].which]);
+		else
+			CHECK_INT(err.cls, cases[i].which == -1 ? ERR_NOT_FOUND : ERR_USAGE);
+	}
 }
 
 TEST(a_root_is_no_image)
