@@ -157,6 +157,12 @@ static int set_acl(int fd, struct archive_entry *entry, int which, const char *a
 		archive_entry_acl_next(entry, which, &type, &perm, &tag, &id, &who) == ARCHIVE_OK) {
 		uint16_t kernel_tag;
 		bool is_named = tag == ARCHIVE_ENTRY_ACL_USER || tag == ARCHIVE_ENTRY_ACL_GROUP;
+		if (is_named && id == -1) {
+			char shown[160];
+			err_set(e, ERR_FAILED, "has an access list with the name '%s' and no id",
+				str_escape(shown, sizeof shown, who ? who : ""));
+			return err_hint(e, "GNU tar writes ids with --numeric-owner");
+		}
 		if (!acl_tag(tag, &kernel_tag) || (is_named && (id < 0 || id >= WRITER_IDS)))
 			return err_set(e, ERR_FAILED, "has an access list with ids outside 0 to %d",
 				WRITER_IDS - 1);

@@ -318,6 +318,25 @@ TEST(attributes_are_kept)
 	CHECK_INT(getxattr(path, "system.posix_acl_access", value, sizeof value), 4 + 5 * 8);
 }
 
+TEST(access_lists_of_nobody)
+{
+	static const struct {
+		const char *acl, *says;
+	} cases[] = {
+		{"user::rw-,user:joe:r--,group::r--,mask::r--,other::---", "the name 'joe' and no"},
+		{"user::rw-,user:joe:r--:70000,group::r--,mask::r--,other::---", "ids outside 0"},
+		{"user::rw-,user:70000:r--,group::r--,mask::r--,other::---", "ids outside 0"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct tar t = {0};
+		tar_add_pax(&t, "SCHILY.acl.access", cases[i].acl, strlen(cases[i].acl));
+		tar_add(&t, (struct tar_entry){.name = "a", .data = "x", .mode = 0640});
+		tar_end(&t);
+		CHECK_INT(unpack(&t), -1);
+		CHECK(says(cases[i].says));
+	}
+}
+
 static void sample(struct tar *t, bool with_end)
 {
 	char data[3000];
