@@ -2,6 +2,7 @@
 #include "runtime/layers.h"
 #include "runtime/lifecycle_parts.h"
 #include "runtime/image_defaults.h"
+#include "runtime/needs.h"
 #include "runtime/source.h"
 #include "base/fd.h"
 #include "base/mem.h"
@@ -214,7 +215,8 @@ static int create_from(
 
 int zone_create(const struct store *s, const struct create_options *o, struct err *e)
 {
-	if (name_check("zone", o->name, e) < 0 || lifecycle_must_be_free(s, o->name, NULL, e) < 0)
+	if (name_check("zone", o->name, e) < 0 || lifecycle_must_be_free(s, o->name, NULL, e) < 0 ||
+		needs_check(e) < 0)
 		return -1;
 	json_t *base = base_doc(o, e);
 	if (!base)

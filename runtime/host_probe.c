@@ -94,7 +94,7 @@ static int try_idmap(const void *arg, struct err *e)
 	struct userns ns = {.fd = -1};
 	autofd int tree = tree_clone(s->root_fd, "", false);
 	if (tree < 0)
-		return err_sys(e, errno, "open_tree");
+		return err_sys(e, errno, "clone the store's mount");
 	return make_userns(s, &ns, e) < 0 ? -1 : tree_idmap(tree, ns.fd, 0, 0, e);
 }
 
@@ -131,7 +131,7 @@ static int try_overlay(const void *arg, struct err *e)
 	autofd int tree = tree_clone(p->s->root_fd, "", true);
 	autofd int root = -1;
 	if (tree < 0)
-		return err_sys(e, errno, "open_tree");
+		return err_sys(e, errno, "clone the store's mount");
 	if (tree_private_mountns(NULL, e) < 0 || make_userns(p->s, &ns, e) < 0)
 		return -1;
 	const struct overlay_plan plan = {

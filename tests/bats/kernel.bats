@@ -33,7 +33,11 @@ teardown() { :; }
 		[ "$status" -eq 7 ]
 		error_has "this kernel lacks $call (Linux " "hint: Linux 5.19"
 		state_is web stopped
+		without $call create new
+		[ "$status" -eq 7 ]
+		error_has "this kernel lacks $call (Linux "
 	done
+	cella_is 3 show new
 	audit | diff "$BATS_TEST_TMPDIR/before" -
 	cella_is 0 start web
 	cella_is 0 stop web
