@@ -1,4 +1,5 @@
 #include "runtime/ended.h"
+#include "runtime/keeper_start.h"
 #include "runtime/lifecycle.h"
 #include "runtime/start.h"
 #include "runtime/stop.h"
@@ -12,6 +13,15 @@ enum {
 	LOCK_TIMEOUT_MS = 600000
 };
 
+/* What came to this process, it alone knows; what came to the one that is the keeper by now, that
+ * one will see. */
+static int stop_if_asked(struct zone *z, struct err *e)
+{
+	static const struct stop_options o = {.timeout_ms = -1, .verb = "stop"};
+	bool changed;
+	return keeper_stop_is_asked() ? zone_stop_locked(z, &o, &changed, e) : 0;
+}
+
 static int sweep_and_restart(
 	struct zone *z, const char *uuid, uint64_t init_start, uint32_t restarts, struct err *e)
 {
@@ -22,14 +32,14 @@ static int sweep_and_restart(
 		return 0;
 	if (zone_sweep(z->store, z->name, &st, e) < 0)
 		return -1;
-	if (restarts == 0)
+	if (restarts == 0 || keeper_stop_is_asked())
 		return z->record.uuid[0] ? undo_settle(z, e) : 0;
 	struct start_options o = {.stdio = START_CONSOLE, .restarts = restarts};
 	struct start_result r = {.pty_fd = -1, .exit_fd = -1};
 	if (zone_start_locked(z, &o, &r, e) < 0)
 		return -1;
 	fd_close(&r.exit_fd);
-	return 0;
+	return stop_if_asked(z, e);
 }
 
 int zone_ended(const struct store *s, const char *name, const char *uuid, uint64_t init_start,

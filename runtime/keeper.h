@@ -10,7 +10,16 @@
  *     's'           as 'n', and: I hold the zone's lock, I will sweep. The keeper waits for 'd'
  *                   (swept: keeper just exits) or end of file (client died: keeper sweeps). */
 #pragma once
+#include <signal.h>
 #include <stdint.h>
+
+/* How systemd asks for a zone's stop. It sends this to all that is in the zone's scope at once, and
+ * with SIGTERM what init and its children make of it would race the keeper, who has init alone
+ * asked, in its own way. This one nobody else minds. Whoever will be a keeper holds it until then.
+ */
+enum {
+	KEEPER_STOP_SIGNAL = SIGURG
+};
 
 enum {
 	KEEPER_PACKET = 4096,

@@ -28,6 +28,20 @@ static void program_path(const struct store *s, const char *name, char *out, siz
 	(void)snprintf(out, size, "%s/%s", s->config.exe_dir, name);
 }
 
+int keeper_hold_stop_signal(void)
+{
+	sigset_t set;
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, KEEPER_STOP_SIGNAL);
+	return sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+bool keeper_stop_is_asked(void)
+{
+	sigset_t set;
+	return sigpending(&set) == 0 && sigismember(&set, KEEPER_STOP_SIGNAL) == 1;
+}
+
 int keeper_open_program(const struct store *s, const char *name, struct err *e)
 {
 	char path[400];

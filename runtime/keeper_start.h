@@ -9,6 +9,10 @@ struct start;
 /* O_CLOEXEC descriptor of a program of ours ("cella-init"), from the build tree or libexec.
  * ERR_HOST if it is not installed. */
 int keeper_open_program(const struct store *s, const char *name, struct err *e);
+/* From here on KEEPER_STOP_SIGNAL waits for the keeper that this process becomes. -1 + errno. */
+int keeper_hold_stop_signal(void);
+/* Has it come to this process, which holds it? */
+bool keeper_stop_is_asked(void);
 /* Check before the start that exec will work. */
 int keeper_check(const struct store *s, struct err *e);
 

@@ -2,6 +2,7 @@
  * same zone_sweep that destroy and repair use, fed with the same state. */
 #include "runtime/start_host.h"
 #include "runtime/events.h"
+#include "runtime/keeper.h"
 #include "runtime/keeper_start.h"
 #include "runtime/start_lock.h"
 #include "runtime/self.h"
@@ -106,6 +107,8 @@ static int leave_the_command(struct start *s, struct err *e)
 	if (setsid() < 0 || chdir("/") < 0)
 		return err_sys(e, errno, "leave the session");
 	process_reset_scheduling();
+	if (keeper_hold_stop_signal() < 0)
+		return err_sys(e, errno, "block a signal");
 	if (proc_start_time(getpid(), &s->state.keeper.start_time) < 0)
 		return err_sys(e, errno, "read /proc/self/stat");
 	s->state.keeper.pid = getpid();
@@ -137,7 +140,8 @@ static int enter_scope(struct start *s, struct err *e)
 	if (s->cg_host.manager != CG_MANAGER_SYSTEMD)
 		return 0;
 	(void)snprintf(description, sizeof description, "Cella zone %s", s->plan.name);
-	const struct cg_scope scope = {description, s->plan.stop_timeout_ms + AFTER_STOP_MS};
+	const struct cg_scope scope = {
+		description, KEEPER_STOP_SIGNAL, s->plan.stop_timeout_ms + AFTER_STOP_MS};
 	return cg_scope_enter(&s->cg_host, s->plan.group, &scope, e);
 }
 

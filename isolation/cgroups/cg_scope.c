@@ -147,13 +147,14 @@ static int start_unit(struct talk *t, const struct cg_scope *s, struct err *e)
 	sd_bus_message *reply = NULL;
 	const char *job = NULL;
 	int r = t->l.call_method(t->bus, DESTINATION, OBJECT, MANAGER, "StartTransientUnit", &error,
-		&reply, "ssa(sv)a(sa(sv))", t->unit, "fail", 8, "Description", "s", s->description,
+		&reply, "ssa(sv)a(sa(sv))", t->unit, "fail", 9, "Description", "s", s->description,
 		"Slice", "s", "cella.slice", "Delegate", "b", 1, "PIDs", "au", 1,
 		(uint32_t)getpid(),
 		/* what ends in failure is not to lie around */
 		"CollectMode", "s", "inactive-or-failed",
 		/* the zone's own limit is pids.max of the group below */
 		"TasksMax", "t", UINT64_MAX, "TimeoutStopUSec", "t", s->stop_timeout_ms * 1000,
+		"KillSignal", "i", s->stop_signal,
 		/* at shutdown the units come first, which stop zones in an orderly way */
 		"Before", "as", 1, "cella-autostart.service", 0);
 	if (r >= 0)

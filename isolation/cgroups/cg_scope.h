@@ -12,7 +12,8 @@
 
 struct cg_scope {
 	const char *description;
-	uint64_t stop_timeout_ms; /* `systemctl stop` sends SIGTERM, and after this SIGKILL */
+	int stop_signal;	  /* `systemctl stop` sends this to all in the scope at once */
+	uint64_t stop_timeout_ms; /* and after this SIGKILL */
 };
 
 /* Make the scope for a zone with the calling process in it, in the group "keeper". A no-op for a

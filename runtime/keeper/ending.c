@@ -199,15 +199,19 @@ bool ending_is_swept(struct keeper *k)
 	return fstatat(KEEPER_FD_RUN_DIR, "state.json", &st, AT_SYMLINK_NOFOLLOW) < 0;
 }
 
-/* What the command would inherit of us: ignored and blocked signals. */
-static void normal_signals(void)
+/* What the command would inherit of us: ignored and blocked signals. `held` (0: none) it does
+ * inherit: its action is left to exec, since setting it would forget one that has come. */
+static void normal_signals(int held)
 {
 	struct sigaction normal = {.sa_handler = SIG_DFL};
 	for (int sig = 1; sig < NSIG; sig++)
-		(void)sigaction(sig, &normal, NULL);
-	sigset_t none;
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+		if (sig != held)
+			(void)sigaction(sig, &normal, NULL);
+	sigset_t mask;
+	(void)sigemptyset(&mask);
+	if (held)
+		(void)sigaddset(&mask, held);
+	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
 }
 
 /* In a process of its own: this one must see how init ends. */
@@ -217,7 +221,7 @@ void ending_ask_for_stop(struct keeper *k)
 	if (fork() != 0)
 		return; /* it is reaped with us; without it the manager's SIGKILL comes in the end
 			 */
-	normal_signals();
+	normal_signals(0);
 	(void)execve(k->argv[KEEPER_ARG_CELLA], (char *const *)(uintptr_t)argv, environ);
 	_exit(1);
 }
@@ -232,6 +236,6 @@ void ending_exec(struct keeper *k)
 	while ((n /= 10));
 	const char *argv[] = {"cella", "_ended", "--uuid", k->argv[KEEPER_ARG_UUID], "--init-start",
 		k->argv[KEEPER_ARG_INIT_START], "--restarts", restarts, "--", k->name, NULL};
-	normal_signals();
+	normal_signals(KEEPER_STOP_SIGNAL);
 	(void)execve(k->argv[KEEPER_ARG_CELLA], (char *const *)(uintptr_t)argv, environ);
 }

@@ -45,12 +45,13 @@ static void ignore_signals(void)
 	static const int ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGTTIN, SIGTTOU,
 		SIGTSTP, SIGUSR1, SIGUSR2, SIGALRM, SIGXCPU, SIGXFSZ};
 	struct sigaction ignore = {.sa_handler = SIG_IGN}, normal = {.sa_handler = SIG_DFL};
-	sigset_t none;
+	sigset_t held;
 	for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
 		(void)sigaction(ignored[i], &ignore, NULL);
 	(void)sigaction(SIGCHLD, &normal, NULL);
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)sigemptyset(&held);
+	(void)sigaddset(&held, KEEPER_STOP_SIGNAL); /* it may have come during the start */
+	(void)sigprocmask(SIG_SETMASK, &held, NULL);
 }
 
 /* The shell that started the zone may have had limits; they are not the zone's, nor ours. */
@@ -245,22 +246,27 @@ static void tell_verdict(const struct keeper *k, int fd)
 
 static volatile sig_atomic_t stop_asked;
 
-static void on_term(int sig)
+static void on_stop(int sig)
 {
 	(void)sig;
 	stop_asked = 1;
 }
 
-/* SIGTERM is how a service manager asks: systemd sends it to all of a scope at once. What an
- * orderly stop is `cella stop` knows. It interrupts the poll and nothing else. */
-static void hear_term(sigset_t *unblocked)
+/* KEEPER_STOP_SIGNAL, or a SIGTERM by anybody. What an orderly stop is `cella stop` knows. It
+ * interrupts the poll and nothing else. */
+static void hear_stop(sigset_t *unblocked)
 {
-	struct sigaction act = {.sa_handler = on_term};
-	sigset_t term;
-	(void)sigemptyset(&term);
-	(void)sigaddset(&term, SIGTERM);
-	(void)sigprocmask(SIG_BLOCK, &term, unblocked);
-	(void)sigaction(SIGTERM, &act, NULL);
+	static const int both[] = {SIGTERM, KEEPER_STOP_SIGNAL};
+	struct sigaction act = {.sa_handler = on_stop};
+	sigset_t set;
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, both[0]);
+	(void)sigaddset(&set, both[1]);
+	(void)sigprocmask(SIG_BLOCK, &set, unblocked);
+	for (size_t i = 0; i < sizeof both / sizeof both[0]; i++) {
+		(void)sigdelset(unblocked, both[i]);
+		(void)sigaction(both[i], &act, NULL);
+	}
 }
 
 /* Wait for init and for the clerk; the clerk's exit code when it is gone, 1 if it died. */
@@ -269,10 +275,11 @@ static int watch(struct keeper *k, int clerk_fd, int verdict_fd)
 	struct pollfd p[2] = {{KEEPER_FD_INIT, POLLIN, 0}, {clerk_fd, POLLIN, 0}};
 	siginfo_t si = {0};
 	sigset_t unblocked;
-	hear_term(&unblocked);
+	hear_stop(&unblocked);
 	while (!p[1].revents) {
 		int r = ppoll(p, 2, NULL, &unblocked);
-		if (stop_asked && !k->has_ended)
+		/* Also when it waits to start again, to call that off. */
+		if (stop_asked && (!k->has_ended || k->restart))
 			ending_ask_for_stop(k);
 		stop_asked = 0;
 		if (r < 0)

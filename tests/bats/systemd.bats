@@ -53,6 +53,30 @@ group() { echo "/sys/fs/cgroup/cella.slice/$(scope "$1")"; }
 	in_zone web true
 }
 
+@test "systemctl stop of the scope asks init alone: what it started is there until it ends it" {
+	local init='sleep 1000 & child=$!; trap "kill -0 $child && echo alive >/root/child; exit 0" TERM; echo up >/root/up; while :; do sleep 0.2; done'
+	"$CELLA" create web --set "init.args=$(jq -nc --arg c "$init" '["/bin/sh", "-c", $c]')"
+	local i
+	for i in 1 2 3; do
+		"$CELLA" start web
+		eventually 10 in_zone web test -e /root/up
+		systemctl stop "$(scope web)"
+		eventually 10 state_is web stopped
+		[ "$(cat "$CELLA_ROOT/zones/web/upper/root/child")" = alive ]
+		rm "$CELLA_ROOT/zones/web/upper/root/"{up,child}
+	done
+}
+
+@test "systemctl stop of the scope of a zone that waits to start again calls that off" {
+	"$CELLA" create web --set boot.restart=always --set 'init.args=["/bin/sh","-c","exit 3"]'
+	cella start web
+	eventually 30 state_is web restarting
+	eventually 30 systemctl -q is-active "$(scope web)"
+	systemctl stop "$(scope web)"
+	eventually 10 state_is web stopped
+	eventually 10 test ! -e "$(group web)"
+}
+
 @test "systemctl stop of the scope asks a system init in its own way" {
 	"$CELLA" create web
 	"$CELLA" start web
