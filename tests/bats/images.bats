@@ -407,7 +407,7 @@ echo 'E: apt-get update failed' >&2; echo 'E: mmdebstrap failed to run' >&2; exi
 }
 
 @test "F01 import of an archive, killed at 50 instants" {
-	local i begin total hit=0
+	local i begin total us hit=0
 	SEED=${REPEAT:-$RANDOM}
 	echo "# seed $SEED (REPEAT=$SEED replays)"
 	RANDOM=$SEED
@@ -417,7 +417,8 @@ echo 'E: apt-get update failed' >&2; echo 'E: mmdebstrap failed to run' >&2; exi
 	cella_is 0 image import default other
 	tar -C "$ROOT" --transform 's,^,x/,' -czf "$STORE/src/more.tar.gz" .
 	for i in $(seq 50); do
-		timeout --foreground -s KILL "$(printf '%d.%06d' 0 $((total * i / 50 + RANDOM % 300)))" \
+		us=$((total * i / 50 + RANDOM % 300))
+		timeout --foreground -s KILL "$(printf '%d.%06d' $((us / 1000000)) $((us % 1000000)))" \
 			"$CELLA" image import "$STORE/src/more.tar.gz" new >/dev/null 2>&1 || hit=$((hit + 1))
 		"$CELLA" image list -j | jq -e 'all(.[]; has("error") | not)' >/dev/null
 		"$CELLA" image delete --force new >/dev/null 2>&1 || [ $? -eq 3 ]
