@@ -34,7 +34,7 @@ _cella()
 		;;
 	esac
 	if [[ -z $verb ]]; then
-		_cella_reply -W 'create clone rename destroy rm snapshot image start boot stop kill halt restart reboot undo wait repair exec shell login console cp run list ls show info ps log set edit validate plan host help --format --json -j --quiet -q --root --run --log --cgroup-manager --help -h --version' -- "$cur"
+		_cella_reply -W 'create clone rename destroy rm snapshot image start boot stop kill halt restart reboot undo wait repair exec shell login console cp mount umount run list ls show info ps log set edit validate plan host help --format --json -j --quiet -q --root --run --log --cgroup-manager --help -h --version' -- "$cur"
 		return
 	fi
 	case $verb in
@@ -162,6 +162,14 @@ _cella()
 		;;
 	cp)
 		opts=' --archive -a --follow-link -L'
+		names=zones
+		;;
+	mount)
+		opts=' --options -o --no-idmap --persist'
+		names=zones
+		;;
+	umount)
+		opts=' --lazy -l --persist'
 		names=zones
 		;;
 	run)

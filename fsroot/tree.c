@@ -105,6 +105,17 @@ int tree_clone(int dirfd, const char *path, bool recursive)
 	return fd_steal(&tree);
 }
 
+int tree_clone_peer(int fd)
+{
+	return open_tree(fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+}
+
+int tree_set_propagation(int tree_fd, uint64_t how)
+{
+	struct mount_attr attr = {.propagation = how};
+	return mount_setattr(tree_fd, "", AT_EMPTY_PATH, &attr, sizeof attr);
+}
+
 int tree_set_attrs(int tree_fd, bool recursive, uint64_t attr_set, uint64_t attr_clr)
 {
 	struct mount_attr attr = {.attr_set = attr_set, .attr_clr = attr_clr};

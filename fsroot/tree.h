@@ -29,6 +29,11 @@ void tree_read_reason(int fs_fd, char *reason, size_t size);
  * namespace: clone what you need before tree_private_mountns(). -1 with errno. Async-signal-safe.
  */
 int tree_clone(int dirfd, const char *path, bool recursive);
+/* The same of what `fd` is, but a peer of the mount that it lies on, if that is shared: what is
+ * attached on the copy appears there as well. -1 with errno. */
+int tree_clone_peer(int fd);
+/* MS_SHARED, MS_PRIVATE, MS_SLAVE, MS_UNBINDABLE of one mount, by its root. 0, or -1 with errno. */
+int tree_set_propagation(int tree_fd, uint64_t how);
 /* mount_setattr on the root of a tree. Async-signal-safe. 0, or -1 with errno. */
 int tree_set_attrs(int tree_fd, bool recursive, uint64_t attr_set, uint64_t attr_clr);
 /* Map ids of a detached tree (its root mount only) with the maps of `userns_fd`, and in the same

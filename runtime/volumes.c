@@ -217,27 +217,35 @@ void volumes_plan_done(struct plan *p)
 
 /* ---- the start ---- */
 
+int volume_clone(const struct plan *p, const struct plan_volume *v, int *ret_tree,
+	struct stat *ret_st, struct err *e)
+{
+	struct source src;
+	if (source_open(p->store, v->source, &src, e) < 0)
+		return err_at(e, "volumes", v->source);
+	autofd int fd = src.fd;
+	if (S_ISDIR(src.st.st_mode) != v->is_dir) {
+		err_set(e, ERR_FAILED, "'%s' changed meanwhile", v->source);
+		return err_at(e, "volumes", v->source);
+	}
+	if (check_shield(p, v, &src, e) < 0)
+		return err_at(e, "volumes", v->source);
+	autofd int tree = tree_clone(fd, "", v->recursive);
+	if (tree < 0) {
+		err_sys(e, errno, "clone the mount of '%s'", v->source);
+		return err_at(e, "volumes", v->source);
+	}
+	*ret_tree = fd_steal(&tree);
+	*ret_st = src.st;
+	return 0;
+}
+
 int volumes_open(struct start *s, struct err *e)
 {
-	struct plan *p = &s->plan;
-	for (size_t i = 0; i < p->n_volumes; i++) {
-		struct plan_volume *v = &p->volumes[i];
-		struct source src;
-		if (source_open(p->store, v->source, &src, e) < 0)
-			return err_at(e, "volumes", v->source);
-		autofd int fd = src.fd;
-		if (S_ISDIR(src.st.st_mode) != v->is_dir) {
-			err_set(e, ERR_FAILED, "'%s' changed while the zone was started",
-				v->source);
-			return err_at(e, "volumes", v->source);
-		}
-		if (check_shield(p, v, &src, e) < 0)
-			return err_at(e, "volumes", v->source);
-		if ((s->volume_fds[i] = tree_clone(fd, "", v->recursive)) < 0) {
-			err_sys(e, errno, "clone the mount of '%s'", v->source);
-			return err_at(e, "volumes", v->source);
-		}
-	}
+	struct stat st;
+	for (size_t i = 0; i < s->plan.n_volumes; i++)
+		if (volume_clone(&s->plan, &s->plan.volumes[i], &s->volume_fds[i], &st, e) < 0)
+			return -1;
 	return 0;
 }
 
@@ -264,10 +272,15 @@ static int set_flags(const struct plan_volume *v, int tree, int userns_fd, struc
 			   "ids that the zone does not have");
 }
 
+int volume_map(const struct plan_volume *v, int tree, int userns_fd, struct err *e)
+{
+	return set_flags(v, tree, userns_fd, e) < 0 ? err_at(e, "volumes", v->source) : 0;
+}
+
 int volumes_map(struct start *s, struct err *e)
 {
 	for (size_t i = 0; i < s->plan.n_volumes; i++)
-		if (set_flags(&s->plan.volumes[i], s->volume_fds[i], s->userns_fd, e) < 0)
-			return err_at(e, "volumes", s->plan.volumes[i].source);
+		if (volume_map(&s->plan.volumes[i], s->volume_fds[i], s->userns_fd, e) < 0)
+			return -1;
 	return 0;
 }

@@ -15,6 +15,13 @@ struct start;
 int volumes_plan(const struct zone_spec *spec, struct plan *p, struct err *e);
 void volumes_plan_done(struct plan *p);
 
+/* One of them: look at its source again and clone it; map its ids and set its flags. For a zone
+ * that runs, too (live_mount.c). *ret_st: of the source. */
+struct stat;
+int volume_clone(const struct plan *p, const struct plan_volume *v, int *ret_tree,
+	struct stat *ret_st, struct err *e);
+int volume_map(const struct plan_volume *v, int tree, int userns_fd, struct err *e);
+
 /* Clone the sources into s->volume_fds; before the host side leaves the host's mount namespace. */
 int volumes_open(struct start *s, struct err *e);
 /* Map ids, set flags; when the zone's user namespace exists. */
