@@ -117,13 +117,18 @@ void help_print_verb(const struct verb *v, FILE *to)
 
 void help_print_overview(FILE *to)
 {
+	size_t width = 0;
+	for (const struct verb *const *v = verbs; *v; v++)
+		if (!((*v)->flags & VERB_HIDDEN) && strlen((*v)->name) > width)
+			width = strlen((*v)->name);
 	(void)fputs("cella: many lightweight Linux servers (zones) on one kernel\n", to);
 	(void)fputs("usage: cella [OPTIONS] VERB ...\n", to);
 	for (int topic = 0; topic < TOPIC_COUNT; topic++) {
 		(void)fprintf(to, "\n%s:\n", help_topics[topic]);
 		for (const struct verb *const *v = verbs; *v; v++)
 			if ((int)(*v)->topic == topic && !((*v)->flags & VERB_HIDDEN))
-				(void)fprintf(to, "  %-12s%s\n", (*v)->name, (*v)->summary);
+				(void)fprintf(
+					to, "  %-*s  %s\n", (int)width, (*v)->name, (*v)->summary);
 	}
 	(void)fputs("\nOptions of every verb:\n", to);
 	for (const struct opt *o = cli_global_options; o->long_name; o++)

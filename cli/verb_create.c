@@ -82,9 +82,9 @@ static const struct verb_example examples[] = {
 	{"cella create db --from debian.tar.zst --set resources.memory.max=2G",
 		"from an archive, with a limit"},
 	{"cella create web2 --from debian-12", "from an image of the store"},
-	{"skopeo copy docker://docker.io/library/nginx oci-archive:nginx.tar && "
-	 "cella create web3 --from nginx.tar",
-		"from an image that is made for other engines"},
+	{"cella create web3 --from nginx.tar",
+		"from what `skopeo copy docker://docker.io/library/nginx oci-archive:nginx.tar` "
+		"wrote"},
 	{"ssh host tar c -C /srv/root . | cella create copy --from -", "from a stream"},
 	{0},
 };
