@@ -43,7 +43,8 @@ audit() {
 	local mine=${AUDIT_SHARED:+1}
 	{
 		set +e
-		awk '{print "mount", $4, $5}' /proc/self/mountinfo
+		# Not what other tests have mounted in stores of their own.
+		awk -v mine="${mine:+$STORE}" '!mine || index($0, mine) || !/cella-test\./ {print "mount", $4, $5}' /proc/self/mountinfo
 		if [ -n "$mine" ]; then
 			ip -o link | grep -F "$STORE_ID" | awk '{print "link", $2}'
 			find /sys/fs/cgroup -type d -path "*/cella*/*.$STORE_ID*" -printf 'cgroup %p\n'
