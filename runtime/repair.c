@@ -180,9 +180,9 @@ static int sweep_stopped(struct repair *r, struct zone *z, struct err *e)
 	return if_nametoindex(host_if) ? net_link_delete(host_if, e) : 0;
 }
 
-static void remove_temporaries(int dir_fd)
+static void remove_temporaries(int dir_fd, const char *name)
 {
-	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *ent;
 	while (d && (ent = readdir(d)))
@@ -240,7 +240,8 @@ static int repair_locked(struct repair *r, struct zone *z, struct err *e)
 			"--force",
 			z->name, r->s->root, z->name);
 	bool unfinished = intent_read(z->dir_fd, &in, NULL) == 0 && in.verb != INTENT_NONE;
-	remove_temporaries(z->dir_fd);
+	remove_temporaries(z->dir_fd, ".");
+	remove_temporaries(z->dir_fd, "snapshots");
 	if (zone_recover(z, e) < 0 || zone_settle(z, &st, e) < 0)
 		return -1;
 	if (unfinished)

@@ -3,6 +3,16 @@
 bats_require_minimum_version 1.5.0
 load helpers
 
+teardown() {
+	[ ! -e "$STORE/small.img" ] || {
+		zones_teardown
+		CELLA_ROOT=$STORE/root
+		umount "$STORE/small"
+		rm -rf "$STORE/small" "$STORE/small.img"
+	}
+	leak_teardown
+}
+
 say() { "$CELLA" exec "$1" -- sh -c "echo $2 >/root/said"; }
 said() { "$CELLA" exec "$1" -- cat /root/said; }
 undo_of() { "$CELLA" list -j | jq -r --arg n "$1" '.[] | select(.name == $n) | .undo'; }
@@ -164,4 +174,35 @@ fresh() { # a zone that has been used
 	jq -e '.has_started == false' "$CELLA_ROOT/zones/web/zone.json"
 	"$CELLA" start web
 	in_zone web grep -q web /etc/hostname
+}
+
+@test "F33 a full disk at the begin, commit and discard: all or nothing" {
+	local small=$STORE/small verb
+	truncate -s 24M "$STORE/small.img"
+	mkfs.ext4 -q -m 0 -N 4096 "$STORE/small.img"
+	mkdir "$small"
+	mount -o loop "$STORE/small.img" "$small"
+	CELLA_ROOT=$small/store
+	fresh
+	for verb in commit "discard --force"; do
+		"$CELLA" start --undo web
+		say web "${verb%% *}"
+		"$CELLA" stop web
+		dd if=/dev/zero of="$small/fill" bs=1K 2>/dev/null || true
+		# A last block may still be found.
+		# shellcheck disable=SC2086
+		run --separate-stderr "$CELLA" undo $verb web
+		echo "$verb: $status"
+		[ "$status" -eq 0 ] || error_has 'No space left'
+		run --separate-stderr "$CELLA" start --undo web
+		[ "$status" -ne 0 ]
+		rm "$small/fill"
+		"$CELLA" repair
+		# shellcheck disable=SC2086
+		"$CELLA" undo $verb web 2>/dev/null || [ "$(undo_of web)" = null ]
+		"$CELLA" start web
+		[ "$(said web)" = commit ]
+		"$CELLA" stop web
+	done
+	[ -z "$(ls "$CELLA_ROOT/staging")" ]
 }
