@@ -39,7 +39,7 @@ bridge() { echo "cb-$STORE_ID"; }
 		"$CELLA" kill web
 	done
 	echo "the slowest: $slowest ms"
-	[ "$slowest" -lt $((100 * ${CELLA_TEST_SLOW:-1})) ]
+	[ "$slowest" -lt $((500 * ${CELLA_TEST_SLOW:-1})) ] # a lost one is sent again after 1,000
 }
 
 @test "addresses stay over stop and start, and are never shared" {
