@@ -1,4 +1,5 @@
 #include "runtime/oci_blob.h"
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -87,7 +88,7 @@ static int check_end(struct oci_blob *b, struct err *e)
 	if (b->at != b->size)
 		return err_set(e, ERR_FAILED, "'%s' changes while it is read", shown);
 	digest_hex(&b->sha, b->found);
-	if (*b->hex && strcmp(b->found, b->hex) != 0)
+	if (*b->hex && strcmp(b->found, b->hex) != 0 && !defence_is_off("S43"))
 		return err_set(e, ERR_FAILED,
 			"'%s' is damaged: its digest is sha256:%s, not sha256:%s", shown, b->found,
 			b->hex);

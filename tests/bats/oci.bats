@@ -3,6 +3,8 @@
 # docker-archives: what a zone sees is what they themselves unpack; and damaged ones.
 bats_require_minimum_version 1.5.0
 load helpers
+load helpers_crash
+load helpers_wall
 
 # What containers/storage does here stays here.
 buildah() { command buildah --root "$STORE/cs" --runroot "$STORE/cs-run" --storage-driver overlay "$@"; }
@@ -264,6 +266,22 @@ same_tree() { # zone, directory
 	done
 }
 
+# Words of the same length: everything about it is good but its digest.
+changed_case() {
+	local l=$BATS_TEST_TMPDIR/changed f
+	for f in 's/PLACE=here/PLACE=HERE/' 's/"made":"yes"/"made":"yEs"/' 's/"org.opencontainers/"org.0pencontainers/'; do
+		rm -rf "$l"
+		cp -r "$STORE/layout" "$l"
+		sed -i "$f" $(grep -lI . "$l"/blobs/sha256/*)
+		diff -rq "$l" "$STORE/layout" >/dev/null && { void "$f changes nothing"; continue; }
+		cella image import "$l" changed
+		[ "$status" -eq 1 ] || breach "with $f: exit code $status"
+	done
+	"$CELLA" image delete --force changed || true
+}
+@test "S43 a config or manifest that was changed" { holds changed_case; }
+@test "S43 control: without digests it is imported" { control S43 changed_case; }
+
 @test "S45 every member of index, manifest and config in wrong forms: an answer, never a signal" {
 	local l=$BATS_TEST_TMPDIR/l n=0
 	cp -r "$STORE/layout" "$l"
@@ -277,4 +295,30 @@ same_tree() { # zone, directory
 		"$STORE/layout/index.json")
 	[ "$n" -ge 40 ]
 	nothing_left
+}
+
+@test "F01 import of an image of three layers, killed at 50 instants" {
+	gone() { "$CELLA" image delete --force new >/dev/null 2>&1 || [ $? -eq 3 ]; }
+	local f
+	"$CELLA" image import "$STORE/layout" kept
+	# of other layers than those that stay
+	for f in a b c; do
+		mkdir -p "$BATS_TEST_TMPDIR/$f/$f"
+		head -c 2000000 /dev/urandom >"$BATS_TEST_TMPDIR/$f/$f/file"
+		tar -C "$BATS_TEST_TMPDIR/$f" -cf "$BATS_TEST_TMPDIR/$f.tar" "$f"
+	done
+	quiet umoci new --image "$STORE/umoci:more"
+	for f in a b c; do
+		quiet umoci raw add-layer --image "$STORE/umoci:more" "$BATS_TEST_TMPDIR/$f.tar"
+	done
+	strikes 50 gone "$CELLA" image import --ref more "$STORE/umoci" new
+	gone
+	clean() { "$CELLA" repair >/dev/null && [ -z "$(ls "$CELLA_ROOT/staging")" ]; }
+	eventually 5 clean
+	[ "$(find "$CELLA_ROOT/layers" -mindepth 1 -maxdepth 1 | wc -l)" -eq 3 ]
+	[ "$(find "$CELLA_ROOT"/layers/*/refs -type f | wc -l)" -eq 3 ]
+	cella_is 0 host verify
+	output_has 3
+	cella_is 0 image import --ref more "$STORE/umoci" new
+	cella_is 0 create web --from new
 }
