@@ -68,10 +68,27 @@ struct layer_source {
 	enum oci_media media;
 };
 
+static uint64_t left_of(uint64_t limit, uint64_t standard, uint64_t used)
+{
+	limit = limit ? limit : standard;
+	return used < limit ? limit - used : 1;
+}
+
+/* It is read to its end whatever is found in it, and a file of holes costs who made it nothing. */
 static int open_blob(
 	const struct job *j, const struct layer_source *l, struct oci_blob *ret, struct err *e)
 {
-	return oci_blob_open(j->o->dir_fd, l->path, l->hex, l->size, l->media, ret, e);
+	char shown[LINE_SIZE];
+	uint64_t max = left_of(j->o->store->config.unpack_max_bytes, IMPORT_BYTES_DEFAULT, 0);
+	if (oci_blob_open(j->o->dir_fd, l->path, l->hex, l->size, l->media, ret, e) < 0)
+		return -1;
+	/* As the unpacker has it: headers and padding may outweigh content. */
+	if (ret->size / 2 <= max + (1 << 29))
+		return 0;
+	err_set(e, ERR_FAILED, "'%s' is %llu bytes long: limit of %llu bytes of content reached",
+		str_escape(shown, sizeof shown, l->path), (unsigned long long)ret->size,
+		(unsigned long long)max);
+	return err_hint(e, "unpack_max_bytes in cella.json raises it");
 }
 
 static int wrong_tar(const struct layer_source *l, const char *found, struct err *e)
@@ -99,12 +116,6 @@ static int find_stored(struct job *j, const struct layer_source *l, struct err *
 		return !strcmp(blob.found, l->diff_id) ? 1 : wrong_tar(l, blob.found, e);
 	/* Nobody named the digest of a compressed file: it is unpacked to be known. */
 	return *l->hex != '\0';
-}
-
-static uint64_t left_of(uint64_t limit, uint64_t standard, uint64_t used)
-{
-	limit = limit ? limit : standard;
-	return used < limit ? limit - used : 1;
 }
 
 static int unpack(struct job *j, const struct layer_source *l, struct staging *st,

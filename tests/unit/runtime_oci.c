@@ -582,6 +582,25 @@ TEST(S43_docker_archives)
 	check_refused(NULL, ERR_FAILED, "must be a JSON array");
 }
 
+TEST(S43_a_blob_of_holes_is_not_read)
+{
+	fresh();
+	const struct layer a = put_layer("etc/a", NULL);
+	autofree char *c = config_text(&a, 1);
+	(void)unlinkat(src, "oci-layout", 0);
+	put("config", c, strlen(c));
+	put("layer.tar", "", 0);
+	const char saved[] = "[{\"Config\":\"config\",\"Layers\":[\"layer.tar\"]}]";
+	put("manifest.json", saved, sizeof saved - 1);
+	autofd int fd = openat(src, "layer.tar", O_WRONLY | O_CLOEXEC);
+	CHECK(ftruncate(fd, INT64_C(1) << 43) == 0);
+	check_refused(NULL, ERR_FAILED, "limit of 68719476736 bytes");
+	check_refused(NULL, ERR_FAILED, "unpack_max_bytes");
+	autofd int config = openat(src, "config", O_WRONLY | O_CLOEXEC);
+	CHECK(ftruncate(config, INT64_C(1) << 43) == 0);
+	check_refused(NULL, ERR_FAILED, "longer than 4194304");
+}
+
 TEST(tags_of_docker_archives)
 {
 	static const char *const names[][2] = {{"docker.io/library/alpine:latest", "x:1"},
