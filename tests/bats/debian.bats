@@ -42,6 +42,34 @@ is_up() { [ "$("$CELLA" exec deb -- systemctl is-system-running 2>/dev/null)" !=
 	[ -d "$(find /sys/fs/cgroup -type d -path "*/*deb.$STORE_ID*/zone/system.slice/nginx.service" | head -n 1)" ]
 }
 
+@test "nested: a systemd in the scope that the host's systemd delegated, and neither minds the other" {
+	requires systemd cgroup_v2
+	local scope=cella-deb.$STORE_ID.scope
+	local group=/sys/fs/cgroup/cella.slice/$scope
+	[ "$(systemctl show -P Delegate "$scope")" = yes ]
+	[ "$(in_zone deb systemctl is-system-running)" = running ]
+	# what the zone's systemd starts is in the host's sight, beneath the scope
+	grep -q . "$group/limits/zone/system.slice/nginx.service/cgroup.procs"
+	grep -q . "$group/limits/zone/init.scope/cgroup.procs"
+	systemctl status "$scope" --no-pager | grep -q nginx
+	systemd-cgls --no-pager "/cella.slice/$scope" | grep -q nginx.service
+	# controllers come down the path to the zone's own services, and a limit there holds
+	grep -w memory "$group/limits/zone/cgroup.subtree_control" | grep -w pids
+	in_zone deb systemctl set-property --runtime nginx TasksMax=33
+	[ "$(cat "$group/limits/zone/system.slice/nginx.service/pids.max")" = 33 ]
+	# no process in a node that has others below
+	[ -z "$(cat "$group/cgroup.procs" "$group/limits/cgroup.procs" "$group/limits/zone/cgroup.procs")" ]
+	# a reload of either leaves both as they are
+	local before
+	before=$(cd "$group/limits" && cat memory.max pids.max cgroup.subtree_control)
+	systemctl daemon-reload
+	in_zone deb systemctl daemon-reload
+	[ "$before" = "$(cd "$group/limits" && cat memory.max pids.max cgroup.subtree_control)" ]
+	[ "$(in_zone deb systemctl is-active nginx)" = active ]
+	[ "$(in_zone deb systemctl is-system-running)" = running ]
+	[ -z "$(systemctl --failed --no-legend)" ]
+}
+
 @test "memory and pids limits hold in a real system" {
 	[ "$("$CELLA" list -j | jq -r '.[0].memory_max')" = 805306368 ]
 	run in_zone deb sh -c 'trap "kill -9 0" EXIT; i=0; while [ $i -lt 700 ]; do i=$((i+1)); sleep 30 & done'
