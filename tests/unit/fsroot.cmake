@@ -19,3 +19,4 @@ cella_unit_test(fsroot_layers ${CMAKE_CURRENT_LIST_DIR}/fsroot_layers.c LINK fsr
 target_compile_definitions(unit_fsroot_layers PRIVATE CELLA_UNPACK="$<TARGET_FILE:cella-unpack>")
 add_dependencies(unit_fsroot_layers cella-unpack)
 set_tests_properties(unit.fsroot_layers PROPERTIES SKIP_RETURN_CODE 77)
+cella_unit_test(fsroot_cp ${CMAKE_CURRENT_LIST_DIR}/fsroot_cp.c LINK cp)
