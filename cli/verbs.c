@@ -7,19 +7,21 @@ extern const struct verb verb_create, verb_clone, verb_rename, verb_destroy, ver
 	verb_mount, verb_umount, verb_cp, verb_run, verb_list, verb_show, verb_ps, verb_log,
 	verb_set, verb_edit, verb_validate, verb_plan, verb_snapshot_create, verb_snapshot_list,
 	verb_snapshot_show, verb_snapshot_restore, verb_snapshot_delete, verb_snapshot_mount,
-	verb_snapshot_umount, verb_undo_commit, verb_undo_discard, verb_image_import,
-	verb_image_publish, verb_image_list, verb_image_show, verb_image_delete, verb_host_check,
-	verb_host_gc, verb_host_verify, verb_host_start, verb_host_stop, verb_help, verb_ended,
-	verb_man;
+	verb_snapshot_umount, verb_snapshot_diff, verb_flatten, verb_undo_commit, verb_undo_discard,
+	verb_image_import, verb_image_publish, verb_image_list, verb_image_show, verb_image_delete,
+	verb_host_check, verb_host_gc, verb_host_verify, verb_host_start, verb_host_stop, verb_help,
+	verb_ended, verb_man;
 
 const struct verb *const verbs[] = {
 	&verb_create,
 	&verb_clone,
+	&verb_flatten,
 	&verb_rename,
 	&verb_destroy,
 	&verb_snapshot_create,
 	&verb_snapshot_list,
 	&verb_snapshot_show,
+	&verb_snapshot_diff,
 	&verb_snapshot_restore,
 	&verb_snapshot_delete,
 	&verb_snapshot_mount,

@@ -34,7 +34,7 @@ _cella()
 		;;
 	esac
 	if [[ -z $verb ]]; then
-		_cella_reply -W 'create clone rename destroy rm snapshot image start boot stop kill halt restart reboot undo wait repair exec shell login console cp mount umount run list ls show info ps log set edit validate plan host help --format --json -j --quiet -q --root --run --log --cgroup-manager --help -h --version' -- "$cur"
+		_cella_reply -W 'create clone flatten rename destroy rm snapshot image start boot stop kill halt restart reboot undo wait repair exec shell login console cp mount umount run list ls show info ps log set edit validate plan host help --format --json -j --quiet -q --root --run --log --cgroup-manager --help -h --version' -- "$cur"
 		return
 	fi
 	case $verb in
@@ -42,7 +42,11 @@ _cella()
 		opts=' --from --ref --spec --set --description --label'
 		;;
 	clone)
-		opts=' --set'
+		opts=' --linked --full --set'
+		names=zones
+		;;
+	flatten)
+		opts=' --group --all'
 		names=zones
 		;;
 	rename)
@@ -54,7 +58,7 @@ _cella()
 		names=zones
 		;;
 	snapshot)
-		names='create list show restore delete mount umount'
+		names='create list show diff restore delete mount umount'
 		((i + 1 < COMP_CWORD)) && names=''
 		case ${COMP_WORDS[i + 1]-} in
 		create)
@@ -67,6 +71,9 @@ _cella()
 		show)
 			opts=' --columns -o --sort -s --filter --no-header -H'
 			names=zones
+			;;
+		diff)
+			opts=' --columns -o --sort -s --filter --no-header -H'
 			;;
 		restore)
 			opts=' --force -f'

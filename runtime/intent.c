@@ -37,6 +37,7 @@ const char *const intent_verb_words[] = {
 	[INTENT_UNDO] = "undo",
 	[INTENT_DISCARD] = "discard",
 	[INTENT_PUBLISH] = "publish",
+	[INTENT_FLATTEN] = "flatten",
 	NULL,
 };
 
@@ -77,6 +78,7 @@ static bool parse(const json_t *d, struct intent *in)
 	case INTENT_DELETE:
 		return take_name(d, "name", "snapshot", in->other);
 	case INTENT_UNDO:
+	case INTENT_FLATTEN:
 		return take_layer(d, in, false);
 	case INTENT_DISCARD:
 		return true;
@@ -130,6 +132,7 @@ static json_t *to_json(const struct intent *in)
 	case INTENT_DELETE:
 		return json_pack("{s:s, s:s}", "verb", verb, "name", in->other);
 	case INTENT_UNDO:
+	case INTENT_FLATTEN:
 		return json_pack("{s:s, s:s}", "verb", verb, "layer", in->layer);
 	case INTENT_DISCARD:
 		return json_pack("{s:s}", "verb", verb);

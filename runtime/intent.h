@@ -30,7 +30,9 @@
  *     restore    the snapshot's layers into the record; exchange upper/ and work/ for empty ones
  *     delete     the children get the parent; so does the record; remove the file
  *     discard    exchange upper/ and work/ for empty ones; the layer that upper was before the run
- *                becomes upper again if nobody else uses it; the record without the undo */
+ *                becomes upper again if nobody else uses it; the record without the undo
+ *     flatten    the layer of all is in its place; the record lists it alone (before that: it is
+ *                dropped); exchange upper/ and work/ for empty ones */
 #pragma once
 #include "runtime/zone.h"
 
@@ -44,12 +46,14 @@ enum intent_verb {
 	INTENT_UNDO,   /* begin of an undoable run */
 	INTENT_DISCARD,
 	INTENT_PUBLISH, /* of an image: a clone with an image in the place of NEW */
+	INTENT_FLATTEN,
 };
 extern const char *const intent_verb_words[]; /* "clone", ... for messages */
 struct intent {
 	enum intent_verb verb;
-	char layer[LAYER_ID_MAX + 1];	/* clone, publish, undo; snapshot: "" if it made none */
-	bool is_copy;			/* snapshot: upper was copied into it, not moved */
+	char layer[LAYER_ID_MAX +
+		   1]; /* clone, publish, undo, flatten; snapshot: "" if it made none */
+	bool is_copy;  /* snapshot: upper was copied into it, not moved */
 	char new_uuid[UUID_LEN + 1];	/* clone, publish */
 	char other[ZONE_NAME_MAX + 1];	/* clone: the new zone's name; rename: the old name;
 					   snapshot, restore, delete: its name */

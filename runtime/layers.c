@@ -215,8 +215,6 @@ int layer_open_fs(const struct store *s, const char *id, struct err *e)
 	return fd;
 }
 
-/* ---- walks ---- */
-
 static DIR *open_list(int dir_fd, const char *name)
 {
 	int fd = openat(dir_fd, name, OPEN_DIR);
@@ -225,6 +223,29 @@ static DIR *open_list(int dir_fd, const char *name)
 		fd_close(&fd);
 	return d;
 }
+
+int layer_is_only_of(const struct store *s, const char *id, const char *uuid, struct err *e)
+{
+	char path[REF_PATH];
+	if (!layer_id_is_valid(id))
+		return bad_id(id, e);
+	(void)snprintf(path, sizeof path, "%s/refs", id);
+	DIR *d = open_list(s->layers_fd, path);
+	if (!d)
+		return errno == ENOENT ? 0
+				       : err_sys(e, errno, "read '%s/layers/%s'", s->root, path);
+	bool has = false, others = false;
+	struct dirent *ent;
+	while ((ent = readdir(d))) {
+		bool own = !strcmp(ent->d_name, uuid);
+		has |= own;
+		others |= !own && strcmp(ent->d_name, ".") != 0 && strcmp(ent->d_name, "..") != 0;
+	}
+	(void)closedir(d);
+	return has && !others;
+}
+
+/* ---- walks ---- */
 
 int layer_each(const struct store *s, int (*each)(void *arg, const char *id, struct err *e),
 	void *arg, struct err *e)

@@ -56,6 +56,9 @@ int layer_ref(const struct store *s, const char *id, const char *zone_uuid, stru
 /* Give it up, and with the last one the layer. No such layer or reference is success. */
 int layer_unref(const struct store *s, const char *id, const char *zone_uuid, struct err *e);
 
+/* 1: nobody but this owner has a reference. 0: others have, or there is no such layer. */
+int layer_is_only_of(const struct store *s, const char *id, const char *uuid, struct err *e);
+
 /* O_RDONLY|O_DIRECTORY descriptor of layers/ID/fs. ERR_FAILED if it is missing: the zone that needs
  * it is broken. */
 int layer_open_fs(const struct store *s, const char *id, struct err *e);

@@ -21,13 +21,33 @@ struct create_options {
 };
 int zone_create(const struct store *s, const struct create_options *o, struct err *e);
 
+/* Told now and then how far a long piece of work is. */
+struct progress {
+	void (*tick)(void *arg, uint64_t entries, uint64_t bytes);
+	void *arg;
+};
+
 struct clone_options {
 	const char *source, *name;
+	const char *snapshot; /* of the source; NULL: as it is now */
+	bool full;	      /* shares nothing with it */
 	const char *const *set;
 	size_t n_set;
+	const struct progress *watch; /* may be NULL */
 };
-/* Linked clone of a stopped zone: its writable directory becomes a layer that both share. */
-int zone_clone(const struct store *s, const struct clone_options *o, struct err *e);
+struct clone_result {
+	int64_t pause_us; /* how long the source was frozen; -1: it was not */
+};
+/* Linked: the writable directory of a stopped zone becomes a layer that both share; of a running
+ * one it is copied while it is frozen. Full: one layer of all, copied by reference where possible.
+ */
+int zone_clone(const struct store *s, const struct clone_options *o, struct clone_result *ret,
+	struct err *e);
+
+/* Make all layers of a stopped zone, and what it has written, one layer of its own.
+ * *ret_changed false: it was so already. */
+int zone_flatten(const struct store *s, const char *name, const struct progress *watch,
+	bool *ret_changed, struct err *e);
 
 /* Stopped zones only unless `force`, which kills first; protect: ["destroy"] refuses either way
  * until it is unset. A broken or half-made zone can be destroyed with `force`. */

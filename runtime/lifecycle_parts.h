@@ -66,3 +66,4 @@ int snapshot_recover(struct zone *z, const struct intent *in, struct err *e);
 int snapshot_restore_recover(struct zone *z, const struct intent *in, struct err *e);
 int snapshot_delete_recover(struct zone *z, const struct intent *in, struct err *e);
 int undo_recover(struct zone *z, const struct intent *in, struct err *e);
+int flatten_recover(struct zone *z, const struct intent *in, struct err *e);

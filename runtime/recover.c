@@ -27,6 +27,8 @@ int zone_recover(struct zone *z, struct err *e)
 	case INTENT_UNDO:
 	case INTENT_DISCARD:
 		return undo_recover(z, &in, e);
+	case INTENT_FLATTEN:
+		return flatten_recover(z, &in, e);
 	case INTENT_NONE:
 		break;
 	}

@@ -2,6 +2,7 @@
  * step may be done twice, so what a crash leaves is done again (intent.h). */
 #include "runtime/lifecycle_parts.h"
 #include "runtime/snapshot_verbs.h"
+#include "runtime/stack.h"
 #include "runtime/stop.h"
 #include "runtime/undo.h"
 #include "runtime/upper_layer.h"
@@ -246,6 +247,8 @@ static int delete_locked(struct zone *z, const char *name, struct err *e)
 	(void)snprintf(in.other, sizeof in.other, "%s", name);
 	if (intent_write(z->dir_fd, &in, e) < 0 || apply_delete(z, name, e) < 0)
 		return -1;
+	/* It is deleted; that layers stay two is no failure of it. */
+	(void)stack_compact(z, st.phase != PHASE_NONE, NULL, NULL);
 	(void)event_append(z->dir_fd, "snapshot_deleted", json_pack("{s:s}", "snapshot", name));
 	return 0;
 }

@@ -31,3 +31,9 @@ int zone_snapshot_mount(
 	const struct store *s, const char *zone, const char *name, const char *dir, struct err *e);
 /* ERR_STATE if what is there is no mount of ours. */
 int zone_snapshot_umount(const char *dir, struct err *e);
+
+/* What differs between two snapshots; `to` NULL: between one and the zone as it is now. `each` gets
+ * 'A' added, 'M' changed, 'D' deleted and the path, sorted; a result other than 0 stops. */
+int zone_snapshot_diff(const struct store *s, const char *zone, const char *from, const char *to,
+	int (*each)(void *arg, char change, const char *path, struct err *e), void *arg,
+	struct err *e);

@@ -13,3 +13,4 @@ cella_unit_test(runtime_oci ${CMAKE_CURRENT_LIST_DIR}/runtime_oci.c LINK runtime
 add_dependencies(unit_runtime_oci cella-unpack)
 target_compile_definitions(unit_runtime_oci PRIVATE EXE_DIR="$<TARGET_FILE_DIR:cella-unpack>")
 cella_unit_test(runtime_transfer ${CMAKE_CURRENT_LIST_DIR}/runtime_transfer.c LINK runtime)
+cella_unit_test(runtime_stack ${CMAKE_CURRENT_LIST_DIR}/runtime_stack.c LINK runtime)

@@ -11,7 +11,6 @@
 #include "isolation/namespaces/idrange.h"
 #include "runtime_kill.h"
 #include "runtime_store.h"
-#include "test.h"
 
 #include <sys/wait.h>
 
@@ -34,7 +33,8 @@ static int create(const char *name, struct err *e)
 static int clone_zone(const char *from, const char *to, struct err *e)
 {
 	const struct clone_options o = {.source = from, .name = to};
-	return zone_clone(S, &o, e);
+	struct clone_result r;
+	return zone_clone(S, &o, &r, e);
 }
 
 static json_t *row(const char *name)
@@ -338,7 +338,9 @@ TEST(clone_changes_what_cannot_be_shared)
 		.name = "b",
 		.set = (const char *const[]){"description=mine"},
 		.n_set = 1};
-	check_ok(zone_clone(S, &c, &e), &e);
+	struct clone_result result;
+	check_ok(zone_clone(S, &c, &result, &e), &e);
+	CHECK_INT(result.pause_us, -1);
 	json_t *r = row("b");
 	CHECK_STR(text(r, "hostname"), "b");
 	CHECK_STR(text(r, "description"), "mine");
