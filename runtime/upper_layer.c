@@ -139,8 +139,9 @@ int upper_layer_check_room(const struct zone *z, struct err *e)
 {
 	if (z->record.n_layers < LAYERS_MAX)
 		return 0;
-	return err_set(e, ERR_STATE, "zone '%s' has %zu layers, the most there can be", z->name,
+	err_set(e, ERR_STATE, "zone '%s' has %zu layers, the most there can be", z->name,
 		z->record.n_layers);
+	return err_hint(e, "`cella flatten %s` makes one of them", z->name);
 }
 
 int upper_layer_stage(
