@@ -343,7 +343,7 @@ static void unview(int *fd)
 static void random_stack(char names[][16], size_t n)
 {
 	for (size_t i = n; i-- > 0;) {
-		(void)snprintf(names[i], 16, "l%zu", i);
+		(void)snprintf(names[i], 16, "l%u", (unsigned)i % 100);
 		autofd int fd = make_dir(names[i]);
 		if (i == n - 1 || pick(2)) {
 			fill_raw(fd, 3);
