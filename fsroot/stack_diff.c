@@ -59,17 +59,18 @@ struct found {
 	struct view layers; /* of a directory: roots of the layers that it is in */
 };
 
-static int grow(void *p, size_t *room, size_t n, size_t size, struct err *e)
+/* The array with room for one more; NULL: without memory, and it is as before. */
+static void *grown(void *p, size_t *room, size_t n, size_t size, struct err *e)
 {
-	if (n < *room)
-		return 0;
+	if (p && n < *room)
+		return p;
 	size_t more = *room ? *room * 2 : 64;
-	void *q = reallocarray(*(void **)p, more, size);
-	if (!q)
-		return err_nomem(e);
-	*(void **)p = q;
-	*room = more;
-	return 0;
+	void *q = reallocarray(p, more, size);
+	if (q)
+		*room = more;
+	else
+		(void)err_nomem(e);
+	return q;
 }
 
 static char *join(const char *path, const char *name)
@@ -79,8 +80,10 @@ static char *join(const char *path, const char *name)
 
 static int note(struct diff *d, enum stack_change what, const char *path, struct err *e)
 {
-	if (grow(&d->changes, &d->changes_room, d->n_changes, sizeof *d->changes, e) < 0)
+	struct change *more = grown(d->changes, &d->changes_room, d->n_changes, sizeof *more, e);
+	if (!more)
 		return -1;
+	d->changes = more;
 	char *copy = strdup(path);
 	if (!copy)
 		return err_nomem(e);
@@ -91,8 +94,10 @@ static int note(struct diff *d, enum stack_change what, const char *path, struct
 static int later(struct diff *d, const char *path, const struct view *from, const struct view *to,
 	struct err *e)
 {
-	if (grow(&d->pending, &d->pending_room, d->n_pending, sizeof *d->pending, e) < 0)
+	struct pending *more = grown(d->pending, &d->pending_room, d->n_pending, sizeof *more, e);
+	if (!more)
 		return -1;
+	d->pending = more;
 	struct pending p = {.path = strdup(path),
 		.layers = calloc(from->n + to->n + 1, sizeof *p.layers),
 		.n_from = from->n,
@@ -166,11 +171,15 @@ static int add_names(int dir_fd, char ***names, size_t *n, size_t *room, struct 
 	for (struct dirent *ent; r == 0 && (ent = readdir(dir));) {
 		if (!strcmp(ent->d_name, ".") || !strcmp(ent->d_name, ".."))
 			continue;
-		r = grow(names, room, *n, sizeof **names, e);
-		if (r == 0 && !((*names)[(*n)++] = strdup(ent->d_name))) {
-			--*n;
+		char *copy = strdup(ent->d_name);
+		char **more = copy ? grown(*names, room, *n, sizeof *more, e) : NULL;
+		if (!more) {
+			free(copy);
 			r = err_nomem(e);
+			break;
 		}
+		*names = more;
+		more[(*n)++] = copy;
 	}
 	(void)closedir(dir);
 	return r;
