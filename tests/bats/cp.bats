@@ -363,6 +363,7 @@ listing() { # zone, format
 	local z
 	for z in up off; do
 		fresh $z
+		[ $z = up ] || rm -rf "$W"/many/[1-9]*
 		cella_is 0 cp "$W/many" $z:/t/many
 		cella_is 0 cp $z:/t/many "$W/$z"
 		diff <(cd "$W/many" && find . -printf '%P %y %m\n' | sort) <(cd "$W/$z" && find . -printf '%P %y %m\n' | sort)
