@@ -3,6 +3,8 @@
 
     hostile_archives.py make DIR      ($CANARY, $CONVERTER in the environment) writes them, and DIR/GROUP.list for each group: lines of
                                       "FILE <tab> what the refusal must say", or nothing if it is taken
+    hostile_archives.py stream files|folders|hardlinks N
+                                      so many of them in one directory, on stdout
     hostile_archives.py check FILE ROOT
                                       what was taken lies in ROOT as it should
 """
@@ -544,9 +546,26 @@ def make(out):
     print("%d archives" % len(cases))
 
 
+def stream(kind, n):
+    """Very many entries, written as they are made."""
+    out = sys.stdout.buffer
+    out.write(FIRST)
+    for i in range(n):
+        name = b"./%s%d" % (b"n" * 80, i)
+        if kind == "files":
+            out.write(header(name))
+        elif kind == "folders":
+            out.write(header(name, kind=b"5"))
+        else:
+            out.write(header(name, kind=b"1", linkname=b"./first"))
+    out.write(END)
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "make":
         make(sys.argv[2])
+    elif sys.argv[1] == "stream":
+        stream(sys.argv[2], int(sys.argv[3]))
     else:
         for name, _, _, _, look in cases:
             if name == sys.argv[2]:
