@@ -51,6 +51,18 @@ static int copy_entry(struct walk *w, struct walk_dir *d, const char *name, stru
 	return copy_object(&c->job, d->src_fd, d->dst_fd, name, &st, path, e);
 }
 
+/* Seen and counted before. */
+static int is_later(struct walk *w, struct walk_dir *d, const char *name, struct err *e)
+{
+	struct stat st;
+	bool same_mount = false;
+	if (fstatat(d->src_fd, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
+		return err_sys(e, errno, "cannot look at '%s'", name);
+	if (!S_ISDIR(st.st_mode))
+		return 0;
+	return is_same_mount(w->arg, d->src_fd, name, &same_mount, e) < 0 ? -1 : same_mount;
+}
+
 static int enter(struct walk *w, const struct walk_dir *parent, const char *name,
 	struct walk_dir *d, struct err *e)
 {
@@ -78,7 +90,7 @@ int copy_tree(int src_dir_fd, int dst_dir_fd, const struct copy_options *options
 	struct copy_result *ret, struct err *e)
 {
 	static const struct copy_options none;
-	static const struct walk_ops ops = {copy_entry, enter, leave};
+	static const struct walk_ops ops = {copy_entry, enter, leave, is_later};
 	struct copy_result result = {0};
 	struct statx stx;
 	struct copying c = {

@@ -253,7 +253,7 @@ static int strip_leave(struct walk *w, struct walk_dir *d, struct err *e)
 
 static int strip_marks(int dir_fd, bool keep_marks, struct err *e)
 {
-	static const struct walk_ops ops = {strip_entry, strip_enter, strip_leave};
+	static const struct walk_ops ops = {strip_entry, strip_enter, strip_leave, NULL};
 	struct strip s = {.all = !keep_marks};
 	struct walk w = {.ops = &ops, .arg = &s};
 	return walk_trees(&w, dir_fd, -1, strip_begin, e);
@@ -262,7 +262,7 @@ static int strip_marks(int dir_fd, bool keep_marks, struct err *e)
 int merge_layers(const int *layer_fds, size_t n, int dst_dir_fd, const struct merge_options *o,
 	struct copy_result *ret, struct err *e)
 {
-	static const struct walk_ops ops = {merge_entry, merge_enter, merge_leave};
+	static const struct walk_ops ops = {merge_entry, merge_enter, merge_leave, NULL};
 	const struct copy_options copy = {
 		.keep_overlay_marks = true,
 		.tick = o->tick,

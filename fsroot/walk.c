@@ -14,6 +14,7 @@
 enum {
 	DIRS_OPEN = 32,
 	ENTRY_BUFFER = 32768,
+	SUBDIRS_MAX = 16384, /* bytes of names that a directory remembers at a time */
 	OPEN_DIR = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
 };
 
@@ -46,17 +47,44 @@ const char *walk_path(const struct walk *w, const char *name, char out[WALK_PATH
 
 int walk_later(struct walk_dir *d, const char *name, struct err *e)
 {
+	if (d->has_more)
+		return 0;
 	str_addn(&d->subdirs, name, strlen(name) + 1);
 	return d->subdirs.failed ? err_nomem(e) : 0;
 }
 
-static int read_entries(struct walk *w, struct err *e)
+/* 1: look at the next one, 0: enough are remembered for now. */
+static int visit(
+	struct walk *w, struct walk_dir *d, const struct dirent64 *ent, bool again, struct err *e)
+{
+	int r = 1;
+	if (!strcmp(ent->d_name, ".") || !strcmp(ent->d_name, ".."))
+		return 1;
+	if (!again)
+		r = w->ops->entry(w, d, ent->d_name, e) < 0 ? -1 : 1;
+	else if (ent->d_type == DT_DIR || ent->d_type == DT_UNKNOWN)
+		r = w->ops->is_later(w, d, ent->d_name, e);
+	if (r < 0 || (again && r > 0 && walk_later(d, ent->d_name, e) < 0))
+		return -1;
+	if (!w->ops->is_later || d->subdirs.len < SUBDIRS_MAX || d->has_more)
+		return 1;
+	d->has_more = true;
+	d->read_to = ent->d_off;
+	return !again;
+}
+
+/* All entries; `again`: from where the directories begin that were not remembered. */
+static int read_entries(struct walk *w, bool again, struct err *e)
 {
 	struct walk_dir *d = &w->dirs[w->n - 1];
 	autofree char *buffer = malloc(ENTRY_BUFFER);
 	char path[WALK_PATH_SIZE];
 	if (!buffer)
 		return err_nomem(e);
+	if (again && lseek(d->src_fd, d->read_to, SEEK_SET) < 0)
+		return err_sys(e, errno, "read directory '%s'", walk_path(w, NULL, path));
+	d->subdirs.len = d->next = 0;
+	d->has_more = false;
 	for (;;) {
 		ssize_t n = getdents64(d->src_fd, buffer, ENTRY_BUFFER);
 		if (n < 0)
@@ -66,10 +94,9 @@ static int read_entries(struct walk *w, struct err *e)
 		for (ssize_t at = 0; at < n;) {
 			const struct dirent64 *ent = (const void *)(buffer + at);
 			at += ent->d_reclen;
-			if (!strcmp(ent->d_name, ".") || !strcmp(ent->d_name, ".."))
-				continue;
-			if (w->ops->entry(w, d, ent->d_name, e) < 0)
-				return -1;
+			int r = visit(w, d, ent, again, e);
+			if (r <= 0)
+				return r;
 		}
 	}
 }
@@ -128,7 +155,7 @@ static int enter(struct walk *w, const char *name, struct err *e)
 		dir_done(&d);
 		return r < 0 ? -1 : 0;
 	}
-	return push(w, &d, e) < 0 || read_entries(w, e) < 0 ? -1 : 0;
+	return push(w, &d, e) < 0 || read_entries(w, false, e) < 0 ? -1 : 0;
 }
 
 static int reopen(int child_fd, const struct stat *want, int *fd)
@@ -176,7 +203,7 @@ static int walk_all(struct walk *w, int src_fd, int dst_fd,
 		return err_sys(e, errnum, "cannot open a directory to walk over");
 	}
 	if (push(w, &first, e) < 0 || (begin && begin(w, &w->dirs[0], e) < 0) ||
-		read_entries(w, e) < 0)
+		read_entries(w, false, e) < 0)
 		return -1;
 	while (w->n) {
 		struct walk_dir *d = &w->dirs[w->n - 1];
@@ -185,6 +212,8 @@ static int walk_all(struct walk *w, int src_fd, int dst_fd,
 			const char *name = d->subdirs.buf + d->next;
 			d->next += strlen(name) + 1;
 			r = enter(w, name, e);
+		} else if (d->has_more) {
+			r = read_entries(w, true, e);
 		} else {
 			r = leave(w, e);
 		}

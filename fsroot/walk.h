@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 
 enum {
 	WALK_PATH_SIZE = 240
@@ -21,6 +22,8 @@ struct walk_dir {
 	char name[NAME_MAX + 1];
 	struct strbuf subdirs; /* names, each with its NUL */
 	size_t next;	       /* offset of the next one to enter */
+	off_t read_to;	       /* where the directories begin that are not in `subdirs` yet... */
+	bool has_more;	       /* ...if there may be any */
 	/* For the caller. `data` is freed with the frame. */
 	bool flag, existed, changed;
 	void *data;
@@ -38,6 +41,10 @@ struct walk_ops {
 		struct walk_dir *d, struct err *e);
 	/* All of `d` is done; it is the outermost when w->n is 1. */
 	int (*leave)(struct walk *w, struct walk_dir *d, struct err *e);
+	/* Would `entry` have it entered? 1 yes, 0 no. With it, of a directory's subdirectories only
+	 * some are remembered at a time, and it is read again for the next ones: a million beside
+	 * each other need no more memory than a few. Not for walks that change what they read. */
+	int (*is_later)(struct walk *w, struct walk_dir *d, const char *name, struct err *e);
 };
 
 struct walk {

@@ -320,3 +320,39 @@ TEST(odd_names)
 }
 
 TEST_MAIN()
+
+/* More names than one frame remembers, and a way down that closes the outer directory meanwhile. */
+TEST(B36_many_directories_beside_each_other)
+{
+	enum {
+		MANY = 3000,
+		DEEP = 40
+	};
+	char name[40];
+	struct stat st;
+	autofd int src = fresh();
+	for (int i = 0; i < MANY; i++) {
+		(void)snprintf(name, sizeof name, "a-directory-%05d", i);
+		CHECK(mkdirat(src, name, 0755) == 0);
+		autofd int dir = openat(src, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		put(dir, "f", "x", 0644);
+		for (int level = 0; i % 100 == 0 && level < DEEP; level++) {
+			CHECK(mkdirat(dir, "d", 0755) == 0);
+			int next = openat(dir, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			fd_close(&dir);
+			dir = next;
+		}
+	}
+	put(src, "file", "x", 0644);
+	CHECK_INT(copy(), 0);
+	CHECK_INT(result.entries, 2 * MANY + MANY / 100 * DEEP + 1);
+	CHECK(look("file", &st));
+	for (int i = 0; i < MANY; i++) {
+		(void)snprintf(name, sizeof name, "a-directory-%05d/f", i);
+		if (!look(name, &st))
+			CHECK_STR("is missing", name);
+	}
+	CHECK(look(
+		"a-directory-02900/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d",
+		&st));
+}
