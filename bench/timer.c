@@ -42,15 +42,19 @@ static int64_t now(void)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* "web@" -> "web7"; the one place that allocates is before the clock starts. */
+/* "web@" -> "web7"; before the clock starts. */
 static char *with_round(const char *arg, int round)
 {
-	const char *at = strchr(arg, '@');
-	char *out = NULL;
-	if (!at)
-		return strdup(arg);
-	if (asprintf(&out, "%.*s%d%s", (int)(at - arg), arg, round, at + 1) < 0)
-		return NULL;
+	char number[16], *out = NULL;
+	size_t size = 0;
+	(void)snprintf(number, sizeof number, "%d", round);
+	FILE *f = open_memstream(&out, &size);
+	for (; f && *arg; arg++)
+		(void)(*arg == '@' ? fputs(number, f) : fputc(*arg, f));
+	if (!f || fclose(f)) {
+		(void)fputs("timer: out of memory\n", stderr);
+		exit(1);
+	}
 	return out;
 }
 

@@ -1,5 +1,6 @@
 """The rows, in the order in which they are run. Each takes a Host and gives a list of summaries; the
 first line of its text is its title."""
+import rows_roots
 import rows_scale
 import rows_time
 import rows_work
@@ -10,6 +11,7 @@ ALL = {
     "exec": rows_time.exec_in,
     "kill": rows_time.kill,
     "disk-verbs": rows_time.disk_verbs,
+    "roots": rows_roots.roots,
     "list": rows_scale.list_zones,
     "memory": rows_scale.memory,
     "parallel": rows_scale.parallel,

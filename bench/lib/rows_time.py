@@ -31,6 +31,7 @@ def start_to_exit(bench):
 
 def start(bench):
     """a persistent zone with a network, until its init has been executed"""
+    bench.neighbour()
     zone = ["create", "--from", bench.source, "s@", "--set", SLEEP, "--set", "init.kind=app"]
     commands = {
         "cella start": {"before": [bench.cella, *zone], "run": [bench.cella, "start", "s@"],
@@ -55,6 +56,7 @@ def exec_in(bench):
 
 def kill(bench):
     """a hard stop, until the zone and all it had on the host are gone"""
+    bench.neighbour()
     zone = [bench.cella, "create", "--from", bench.source, "k", "--set", SLEEP, "--set", "init.kind=app"]
     bench.sh(*zone)
     commands = {"cella kill": {"before": [bench.cella, "start", "k"], "run": [bench.cella, "kill", "k"]}}

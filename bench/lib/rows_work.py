@@ -54,7 +54,7 @@ def compare(name, unit, native, inside):
     out = []
     for what, values in ((f"{name}, native", native), (f"{name}, in a zone", inside)):
         v = sorted(values)
-        q = statistics.quantiles(v, n=4) if len(v) > 1 else [v[0]] * 3
+        q = statistics.quantiles(v, n=4, method="inclusive") if len(v) > 1 else [v[0]] * 3
         out.append({"what": what, "unit": unit, "median": statistics.median(v), "low": q[0], "high": q[2], "n": len(v), "all": v,
                     "lower_is_better": False})
     out[0]["ratio"] = 1.0
