@@ -105,3 +105,8 @@ int sys_waitid_pidfd(int pidfd, siginfo_t *ret, int options)
 	while (r < 0 && errno == EINTR);
 	return r;
 }
+
+int sys_quotactl_fd(int fd, int cmd, uint32_t id, void *data)
+{
+	return (int)syscall(SYS_quotactl_fd, fd, cmd, id, data);
+}

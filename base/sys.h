@@ -27,3 +27,5 @@ int sys_pidfd_open(pid_t pid, unsigned flags);
 int sys_pidfd_send_signal(int pidfd, int sig);
 /* waitid(P_PIDFD); retries EINTR. */
 int sys_waitid_pidfd(int pidfd, siginfo_t *ret, int options);
+/* quotactl_fd(2): quotas of the file system that `fd` is on. Linux 5.14. */
+int sys_quotactl_fd(int fd, int cmd, uint32_t id, void *data);
