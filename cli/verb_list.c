@@ -79,7 +79,7 @@ const struct verb verb_list = {
 		"stopped, starting, running, unwatched (running, its keeper is gone), stopping, restarting, "
 		"crashed, broken, incomplete.\n\n"
 		"Columns: every member of the JSON form, and paths into it such as labels.env. "
-		"disk_bytes walks the zone's files, so it is only found out when asked for. In JSON "
+		"disk_bytes walks the zone's files unless it has root.quota, so it is only found out when asked for. In JSON "
 		"and CSV sizes are bytes and times RFC 3339 in UTC.",
 	.examples = examples,
 	.topic = TOPIC_LOOK,

@@ -43,6 +43,7 @@
 	X("io_write_bytes", "WRITTEN", BYTES, false, false, INSPECT_RESOURCES)                     \
 	X("disk_bytes", "DISK", BYTES, false, false, INSPECT_DISK)                                 \
 	X("disk_files", "FILES", NUMBER, false, false, INSPECT_DISK)                               \
+	X("disk_max", "DISK_MAX", BYTES, false, true, INSPECT_LIMIT)                               \
 	X("layers", "LAYERS", TEXT, false, true, 0)                                                \
 	X("in_memory", "IN_MEMORY", TEXT, false, true, 0)                                          \
 	X("snapshot", "SNAPSHOT", TEXT, false, true, 0)                                            \

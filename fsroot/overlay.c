@@ -50,6 +50,23 @@ static int mount_id_of(int fd, uint64_t *ret, struct err *e)
 	return 0;
 }
 
+/* Map a tree that is ours alone, and attach it in the private mount namespace. */
+static int map_tree(const struct store *s, int tree, struct err *e)
+{
+	/* A store mounted nosuid,nodev must not take setuid programs away from the zone (R9). */
+	uint64_t clear = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+	if (s->plan->userns_fd >= 0) {
+		if (tree_idmap(tree, s->plan->userns_fd, 0, clear, e) < 0)
+			return -1;
+	} else if (tree_set_attrs(tree, false, 0, clear) < 0) {
+		return err_sys(e, errno, "cannot change the flags of the store's mount");
+	}
+	/* Until Linux 6.15 overlayfs takes layers from attached mounts only. */
+	if (tree_attach_anywhere(tree) < 0)
+		return err_sys(e, errno, "cannot attach the store in a private mount namespace");
+	return 0;
+}
+
 /* The mapped clone of the mount whose root is `mount_root_fd`; owned by *s. */
 static int map_mount(struct store *s, int mount_root_fd, struct err *e)
 {
@@ -65,17 +82,8 @@ static int map_mount(struct store *s, int mount_root_fd, struct err *e)
 	autofd int tree = tree_clone(mount_root_fd, "", false);
 	if (tree < 0)
 		return err_sys(e, errno, "cannot clone the store's mount");
-	/* A store mounted nosuid,nodev must not take setuid programs away from the zone (R9). */
-	uint64_t clear = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
-	if (s->plan->userns_fd >= 0) {
-		if (tree_idmap(tree, s->plan->userns_fd, 0, clear, e) < 0)
-			return -1;
-	} else if (tree_set_attrs(tree, false, 0, clear) < 0) {
-		return err_sys(e, errno, "cannot change the flags of the store's mount");
-	}
-	/* Until Linux 6.15 overlayfs takes layers from attached mounts only. */
-	if (tree_attach_anywhere(tree) < 0)
-		return err_sys(e, errno, "cannot attach the store in a private mount namespace");
+	if (map_tree(s, tree, e) < 0)
+		return -1;
 	s->mapped[s->n_mapped].mount_id = id;
 	s->mapped[s->n_mapped].tree_fd = fd_steal(&tree);
 	return s->mapped[s->n_mapped++].tree_fd;
@@ -127,10 +135,14 @@ static int open_mapped(struct store *s, const char *path, struct err *e)
 
 static int open_writable(struct store *s, const char *path, struct err *e)
 {
-	if (!s->plan->on_scratch)
+	const struct overlay_plan *p = s->plan;
+	if (!p->on_scratch && !p->on_volume)
 		return open_mapped(s, path, e);
-	int fd = path_open_beneath(s->plan->scratch_fd, path, O_RDONLY | O_DIRECTORY, 0);
-	return fd >= 0 ? fd : err_sys(e, errno, "cannot open '%s' in the zone's tmpfs", path);
+	int fd = path_open_beneath(
+		p->on_volume ? p->volume_fd : p->scratch_fd, path, O_RDONLY | O_DIRECTORY, 0);
+	return fd >= 0 ? fd
+		       : err_sys(e, errno, "cannot open '%s' in the zone's %s", path,
+				 p->on_volume ? "volume" : "tmpfs");
 }
 
 static int fail_with_reason(int fs_fd, int errnum, const char *what, struct err *e)
@@ -320,6 +332,8 @@ static int build_with_fds(const struct overlay_plan *plan, struct store *store, 
 			return -1;
 	if (!plan->upper && plan->n_layers == 1)
 		return clone_single_layer(layer_fds[0], ret_root_fd, e);
+	if (plan->upper && plan->on_volume && map_tree(store, plan->volume_fd, e) < 0)
+		return -1;
 	if (plan->upper && ((upper = open_writable(store, plan->upper, e)) < 0 ||
 				   (work = open_writable(store, plan->work, e)) < 0))
 		return -1;

@@ -41,6 +41,10 @@ struct overlay_plan {
 	/* They are relative to scratch_fd (scratch.h), not to the store, and not mapped. */
 	bool on_scratch;
 	int scratch_fd;
+	/* They are relative to volume_fd, a detached mount (volume.h), consumed as the store's
+	 * clone is. */
+	bool on_volume;
+	int volume_fd;
 	int userns_fd;		     /* -1: the zone has no user namespace, nothing is mapped */
 	uint32_t root_uid, root_gid; /* host ids of the zone's root; 0 without a user namespace */
 	enum overlay_method method;

@@ -2,6 +2,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/proc.h"
 #include "base/str.h"
 #include "isolation/namespaces/idrange.h"
 #include "netns/network.h"
@@ -11,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -74,6 +76,49 @@ static int load_network(const struct store *s, const char *name, struct network 
 	return -1;
 }
 
+/* ---- projects ---- */
+
+/* Claimed like ranges of host ids, and as far from each other, which nobody needs. Above what
+ * admins number by hand. */
+static const struct idrange_pool projects = {0x40000000, 0x3000};
+
+static int open_projects(const struct store *s, struct err *e)
+{
+	return path_open_private_dir_at(s->lock_fd, "projects", e);
+}
+
+uint32_t claims_random_project(void)
+{
+	char hex[8 + 1] = "";
+	random_hex(hex, sizeof hex - 1);
+	uint32_t n = (uint32_t)strtoul(hex, NULL, 16);
+	return projects.base + n % projects.count * IDRANGE_SIZE;
+}
+
+bool claims_is_project(uint32_t id)
+{
+	return id >= projects.base && (id - projects.base) / IDRANGE_SIZE < projects.count;
+}
+
+int claims_take_project(const struct store *s, const char *zone_uuid, uint32_t prefer,
+	uint32_t *ret_id, struct err *e)
+{
+	autofd int dir = open_projects(s, e);
+	if (dir < 0)
+		return -1;
+	return idrange_claim(dir, &projects, prefer, claims_owner(s, zone_uuid).s, ret_id, e);
+}
+
+int claims_release_project(const struct store *s, const char *zone_uuid, uint32_t id, struct err *e)
+{
+	autofd int dir = open_projects(s, e);
+	if (dir < 0)
+		return -1;
+	return idrange_release(dir, id, claims_owner(s, zone_uuid).s, e);
+}
+
+/* ---- addresses ---- */
+
 int claims_release_addresses(const struct store *s, const struct zone_record *r, struct err *e)
 {
 	struct network n;
@@ -113,16 +158,16 @@ static int sweep_id(
 	return idrange_release(dir_fd, first, owner, e);
 }
 
-static int sweep_ids(const struct store *s, struct sweep *w, struct err *e)
+static int sweep_ids(const struct store *s, int claims_fd, struct sweep *w, struct err *e)
 {
-	autofd int dir_fd = claims_open_ids(s, e);
+	autofd int dir_fd = claims_fd;
 	if (dir_fd < 0)
 		return -1;
 	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	if (!d) {
 		fd_close(&fd);
-		return err_sys(e, errno, "read '" STORE_HOST_LOCK "/ids'");
+		return err_sys(e, errno, "read '" STORE_HOST_LOCK "'");
 	}
 	int r = 0;
 	struct dirent *ent;
@@ -179,7 +224,8 @@ int claims_sweep(const struct store *s, bool (*is_known)(void *arg, const char *
 	void *arg, unsigned *ret_n, struct err *e)
 {
 	struct sweep w = {.is_known = is_known, .arg = arg};
-	if (sweep_ids(s, &w, e) < 0 || sweep_networks(s, &w, e) < 0)
+	if (sweep_ids(s, claims_open_ids(s, e), &w, e) < 0 ||
+		sweep_ids(s, open_projects(s, e), &w, e) < 0 || sweep_networks(s, &w, e) < 0)
 		return -1;
 	if (ret_n)
 		*ret_n = w.n;

@@ -23,7 +23,17 @@ int claims_release_ids(const struct store *s, const char *zone_uuid, uint32_t fi
 /* The addresses that the record names. Nothing to give back is success. */
 int claims_release_addresses(const struct store *s, const struct zone_record *r, struct err *e);
 
-/* For repair: give back every id range of this store, and every address, whose zone is_known
- * denies. *ret_n counts; may be NULL. */
+/* A project id (fsroot/project.h), for as long as nothing counts to it yet: once something does,
+ * the file system itself says that it is in use. */
+int claims_take_project(const struct store *s, const char *zone_uuid, uint32_t prefer,
+	uint32_t *ret_id, struct err *e);
+int claims_release_project(
+	const struct store *s, const char *zone_uuid, uint32_t id, struct err *e);
+/* One of those that claims give out, at random. */
+uint32_t claims_random_project(void);
+bool claims_is_project(uint32_t id);
+
+/* For repair: give back every id range and project of this store, and every address, whose zone
+ * is_known denies. *ret_n counts; may be NULL. */
 int claims_sweep(const struct store *s, bool (*is_known)(void *arg, const char *zone_uuid),
 	void *arg, unsigned *ret_n, struct err *e);

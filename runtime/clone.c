@@ -172,6 +172,8 @@ static int commit(struct zone *src, struct lifecycle_draft *d, const char *name,
 		(void)upper_layer_undo(src, &in, NULL);
 		return -1;
 	}
+	if (upper_layer_finish(src, e) < 0)
+		return -1;
 	return intent_clear(src->dir_fd, e);
 }
 
@@ -347,7 +349,7 @@ static int clone_origin(struct origin *origin, const struct clone_options *o,
 	int r = lifecycle_make_spec(
 		src->store, o->name, base, "spec.json", o->set, o->n_set, &doc, &spec, e);
 	json_decref(base);
-	if (r == 0 && (r = lifecycle_draft_begin(src->store, doc, &draft, e)) == 0) {
+	if (r == 0 && (r = lifecycle_draft_begin(src->store, doc, spec, false, &draft, e)) == 0) {
 		r = clone_to(origin, o, spec, &draft, ret, e);
 		lifecycle_draft_drop(&draft);
 	}

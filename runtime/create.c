@@ -170,7 +170,6 @@ static int fill_draft(const struct store *s, struct lifecycle_draft *d, const st
 	if (image_set_text(&d->record.source, src->text, e) < 0)
 		return -1;
 	d->record.ephemeral = o->ephemeral;
-	d->record.in_memory = o->in_memory;
 	if (make_layers(s, d, src, spec->security.userns == SPEC_USERNS_ISOLATED, o, &image, e) <
 			0 ||
 		adopt_config(s, d, base, doc, &image, o, e) < 0)
@@ -204,7 +203,7 @@ static int create_from(
 		r = open_source(s, o, spec, &src, e);
 	if (r == 0)
 		r = put_image(base, &src, e);
-	if (r == 0 && (r = lifecycle_draft_begin(s, doc, &draft, e)) == 0) {
+	if (r == 0 && (r = lifecycle_draft_begin(s, doc, spec, o->in_memory, &draft, e)) == 0) {
 		r = fill_draft(s, &draft, &src, spec, base, doc, o, e);
 		lifecycle_draft_drop(&draft);
 	}

@@ -3,6 +3,7 @@
 #include "base/path.h"
 #include "base/proc.h"
 #include "runtime/host_facts.h"
+#include "runtime/upper_dir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -148,13 +149,15 @@ int frozen_copy(const struct zone *z, const struct zone_state *st, int dst_fd,
 	struct freeze f;
 	struct err why = {0};
 	struct frozen_result result = {.pause_us = -1};
-	autofd int upper = openat(z->dir_fd, "upper", OPEN_DIR);
-	if (upper < 0)
-		return err_sys(e, errno, "zone '%s': open its upper directory", z->name);
+	autoupper struct upper_dir u = UPPER_DIR_EMPTY;
+	if (zone_upper_open(z, &u, e) < 0)
+		return -1;
+	if (u.upper_fd < 0)
+		return err_set(e, ERR_FAILED, "zone '%s' has no upper directory", z->name);
 	if (open_group(z, st->cgroup, &f, e) < 0)
 		return -1;
 	int r = begin(z, &f, e);
-	if (r == 0 && (r = copy_tree(upper, dst_fd, &options, &result.copied, e)) < 0) {
+	if (r == 0 && (r = copy_tree(u.upper_fd, dst_fd, &options, &result.copied, e)) < 0) {
 		err_prefix(e, "zone '%s', which is frozen", z->name);
 		if (!e->sys_errno)
 			err_hint(e, "does something on the host write into its files?");

@@ -1,5 +1,6 @@
 /* Rows for list and show. One corrupt zone never hides the others: it is a row of its own. */
 #include "runtime/inspect.h"
+#include "runtime/backend.h"
 #include "runtime/host_facts.h"
 #include "runtime/init_kind.h"
 #include "runtime/lifecycle_parts.h"
@@ -164,13 +165,14 @@ static void put_resources(json_t *row, bool *ok, struct view *v, const struct zo
 		put(row, ok, all[i].key, number_or_null(all[i].value));
 }
 
-static void put_disk(json_t *row, bool *ok, int dir_fd)
+static void put_disk(json_t *row, bool *ok, const struct zone *z, bool walk)
 {
-	uint64_t bytes = 0, files = 0;
-	if (path_tree_usage(dir_fd, "upper", &bytes, &files) < 0)
+	struct backend_usage u;
+	if (backend_usage(z, walk, &u, NULL) != 0)
 		return;
-	put(row, ok, "disk_bytes", json_integer((json_int_t)bytes));
-	put(row, ok, "disk_files", json_integer((json_int_t)files));
+	put(row, ok, "disk_bytes", json_integer((json_int_t)u.bytes));
+	put(row, ok, "disk_files", u.has_files ? json_integer((json_int_t)u.files) : json_null());
+	put(row, ok, "disk_max", u.limit ? json_integer((json_int_t)u.limit) : json_null());
 }
 
 /* ---- rows ---- */
@@ -205,8 +207,8 @@ static int make_row(struct view *v, const char *name, json_t **ret, struct err *
 		put_spec(row, &ok, v, &z);
 		if (v->want & INSPECT_RESOURCES)
 			put_resources(row, &ok, v, &st);
-		if (v->want & INSPECT_DISK)
-			put_disk(row, &ok, z.dir_fd);
+		if (v->want & (INSPECT_DISK | INSPECT_LIMIT))
+			put_disk(row, &ok, &z, v->want & INSPECT_DISK);
 		if (broken || status == ZONE_BROKEN) {
 			/* The reader that knows the place says what is wrong. */
 			struct zone again;

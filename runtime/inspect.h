@@ -9,6 +9,8 @@ enum inspect_want {
 		1, /* name, state, pid, addresses, init kind, id range, created, labels, groups */
 	INSPECT_RESOURCES = 2, /* memory, cpu, pids from the cgroup */
 	INSPECT_DISK = 4,      /* walks upper/: only when the column is asked for */
+	INSPECT_LIMIT = 32,    /* the same where it is known without a walk: of a zone that has a
+				  project or a volume */
 	INSPECT_SPEC = 8,      /* the spec as asked, as "spec" */
 	INSPECT_EXPANDED = 16, /* the spec with every default, as "spec" */
 };

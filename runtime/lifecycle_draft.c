@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/proc.h"
-#include "fsroot/overlay.h"
+#include "runtime/backend.h"
 #include "runtime/events.h"
 #include "runtime/remains.h"
 #include "specs/name.h"
@@ -52,10 +52,13 @@ static bool fill_strings(struct zone_record *r)
 	return true;
 }
 
-int lifecycle_draft_begin(
-	const struct store *s, const json_t *doc, struct lifecycle_draft *d, struct err *e)
+int lifecycle_draft_begin(const struct store *s, const json_t *doc, const struct zone_spec *spec,
+	bool in_memory, struct lifecycle_draft *d, struct err *e)
 {
-	*d = (struct lifecycle_draft){.store = s, .dir = STAGING_EMPTY};
+	*d = (struct lifecycle_draft){.store = s, .dir = STAGING_EMPTY, .spec = spec};
+	d->record.in_memory = in_memory;
+	if (backend_choose(s, spec, in_memory, &d->record.volume, e) < 0)
+		return err_at(e, "quota", NULL);
 	random_hex(d->record.uuid, UUID_LEN);
 	d->record.uuid[UUID_LEN] = '\0';
 	char now[CLOCK_RFC3339_SIZE];
@@ -77,8 +80,9 @@ int lifecycle_draft_commit(
 	struct lifecycle_draft *d, const char *name, unsigned mode, struct err *e)
 {
 	struct err why = {0};
-	if (overlay_make_dirs(d->dir.fd, "upper", "work", mode, e) < 0 ||
-		zone_write_record(d->dir.fd, &d->record, e) < 0)
+	if (backend_make(d->store, d->dir.fd, &d->record, d->spec, mode, e) < 0)
+		return err_at(e, "quota", name);
+	if (zone_write_record(d->dir.fd, &d->record, e) < 0)
 		return -1;
 	(void)event_append(d->dir.fd, "created",
 		json_pack(

@@ -40,11 +40,13 @@ struct lifecycle_draft {
 	const struct store *store;
 	struct staging dir;
 	struct zone_record record;
+	const struct zone_spec *spec; /* borrowed */
 };
 /* Staging directory with spec.json and a zone.json that has uuid and creation time, so that
- * whatever is claimed for it from now on is known to be in use. */
-int lifecycle_draft_begin(
-	const struct store *s, const json_t *doc, struct lifecycle_draft *d, struct err *e);
+ * whatever is claimed for it from now on is known to be in use. Where its writable side will lie is
+ * decided, or refused, here: before the work. */
+int lifecycle_draft_begin(const struct store *s, const json_t *doc, const struct zone_spec *spec,
+	bool in_memory, struct lifecycle_draft *d, struct err *e);
 /* Write upper, work and the final zone.json, and move it to zones/NAME. `mode` is that of "/". */
 int lifecycle_draft_commit(
 	struct lifecycle_draft *d, const char *name, unsigned mode, struct err *e);

@@ -1,4 +1,5 @@
 #include "runtime/remains.h"
+#include "runtime/backend.h"
 #include "runtime/claims.h"
 #include "runtime/layers.h"
 #include "runtime/snapshot.h"
@@ -27,6 +28,7 @@ int remains_give_back_record(const struct store *s, const struct zone_record *r,
 	struct err why = {0}, first = {0};
 	int bad = note(claims_release_ids(s, r->uuid, r->id_first, &why), &why, &first);
 	bad |= note(claims_release_addresses(s, r, &why), &why, &first);
+	backend_forget(s, r);
 	for (size_t i = 0; i < r->n_layers; i++)
 		bad |= note(layer_unref(s, r->layers[i], r->uuid, &why), &why, &first);
 	if (bad && e)

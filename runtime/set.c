@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "isolation/cgroups/cg.h"
+#include "runtime/backend.h"
 #include "runtime/claims.h"
 #include "runtime/events.h"
 #include "runtime/host_facts.h"
@@ -164,6 +165,22 @@ static int no_template_running(const struct zone *z, struct err *e)
 	return err_hint(e, "`cella stop %s` first", z->name);
 }
 
+static int write_change(struct zone *z, const struct zone_state *st, const json_t *doc,
+	struct zone_spec *spec, const struct change *c, bool *ret_next_start, struct err *e)
+{
+	bool running = st->phase != PHASE_NONE;
+	if (running && c->live && z->spec) {
+		if (change_running(z, st, doc, spec, e) < 0)
+			return -1;
+		/* A group cannot be told "any processor" again, only made anew. */
+		*ret_next_start |= z->spec->resources.cpu_cpus[0] && !spec->resources.cpu_cpus[0];
+		return 0;
+	}
+	if (zone_write_spec(z->dir_fd, doc, e) < 0)
+		return -1;
+	return !running && z->record.uuid[0] ? forget_addresses(z, spec, e) : 0;
+}
+
 static int replace_spec(struct zone *z, const json_t *doc, struct zone_spec *spec, bool dry_run,
 	bool *ret_next_start, struct err *e)
 {
@@ -171,21 +188,19 @@ static int replace_spec(struct zone *z, const json_t *doc, struct zone_spec *spe
 	struct change c = {.any = true, .live = true, .next_start = true};
 	if (zone_settle(z, &st, e) < 0 || (z->spec && compare(z->spec, spec, &c, e) < 0))
 		return -1;
-	bool running = st.phase != PHASE_NONE;
+	bool running = st.phase != PHASE_NONE, wait = false;
 	/* A template can be made an ordinary zone again, and nothing else. */
 	if (spec->is_template && (lifecycle_must_be_no_template(z, "changed", e) < 0 ||
 					 (running && c.any && no_template_running(z, e) < 0)))
 		return -1;
-	*ret_next_start = running && c.next_start;
+	if (z->record.uuid[0] && backend_change(z, z->spec, spec, running, dry_run, &wait, e) < 0)
+		return -1;
+	*ret_next_start = running && (c.next_start || wait);
 	if (dry_run)
 		return 0;
-	if (running && c.live && z->spec) {
-		if (change_running(z, &st, doc, spec, e) < 0)
-			return -1;
-		/* A group cannot be told "any processor" again, only made anew. */
-		*ret_next_start |= z->spec->resources.cpu_cpus[0] && !spec->resources.cpu_cpus[0];
-	} else if (zone_write_spec(z->dir_fd, doc, e) < 0 ||
-		   (!running && z->record.uuid[0] && forget_addresses(z, spec, e) < 0)) {
+	if (write_change(z, &st, doc, spec, &c, ret_next_start, e) < 0) {
+		if (z->record.uuid[0] && z->spec)
+			(void)backend_change(z, spec, z->spec, running, false, &wait, NULL);
 		return -1;
 	}
 	if (c.any)

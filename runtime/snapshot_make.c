@@ -132,6 +132,8 @@ static int make_moved(struct zone *z, struct snapshot *s, struct err *e)
 			(void)upper_layer_undo(z, &in, NULL);
 		return -1;
 	}
+	if (upper_layer_finish(z, e) < 0)
+		return -1;
 	return intent_clear(z->dir_fd, e);
 }
 

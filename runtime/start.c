@@ -1,6 +1,7 @@
 /* Starting a zone: the command's part. Load, plan, claim; fork the host side; wait for its answer.
  * The host side is in start_host.c, the zone side in start_zone.c. */
 #include "runtime/start.h"
+#include "runtime/backend.h"
 #include "runtime/claims.h"
 #include "runtime/events.h"
 #include "runtime/host_facts.h"
@@ -109,7 +110,8 @@ static int prepare(struct start *s, struct err *e)
 	memcpy(s->state.uuid, z->record.uuid, sizeof s->state.uuid);
 	(void)snprintf(s->state.boot_id, sizeof s->state.boot_id, "%s", proc_boot_id());
 	memcpy(s->state.cgroup, s->plan.group, sizeof s->state.cgroup);
-	if (claim_ids(s, e) < 0 || claim_addresses(s, e) < 0)
+	if (claim_ids(s, e) < 0 || claim_addresses(s, e) < 0 ||
+		backend_ensure(z, &s->record_changed, e) < 0)
 		return -1;
 	/* What was assigned is on disk before anything uses it. */
 	if (s->record_changed && zone_write_record(z->dir_fd, &z->record, e) < 0)

@@ -1,6 +1,7 @@
 /* Building a zone's root on the host side: /dev, the overlay, the few files of ours in it. All of
  * it is detached mounts in the host side's private mount namespace (R1). */
 #include "runtime/start_host.h"
+#include "runtime/backend.h"
 #include "runtime/identity.h"
 #include "runtime/init_kind.h"
 #include "runtime/layers.h"
@@ -12,6 +13,7 @@
 #include "fsroot/etc.h"
 #include "fsroot/overlay.h"
 #include "fsroot/scratch.h"
+#include "fsroot/volume.h"
 
 #include <fcntl.h>
 #include <errno.h>
@@ -75,14 +77,22 @@ int start_build_overlay(struct start *s, struct err *e)
 	char **layers = layer_paths(&s->plan, e);
 	if (!layers)
 		return -1;
+	autofd int volume = -1;
+	if (s->zone->record.volume && !s->plan.scratch_bytes &&
+		volume_mount(s->zone->dir_fd, BACKEND_VOLUME, &volume, e) < 0) {
+		free_list(layers);
+		return err_at(e, "volume", s->plan.name);
+	}
 	struct overlay_plan o = {
 		.store_tree_fd = s->store_tree,
 		.layers = (const char *const *)layers,
 		.n_layers = s->plan.n_layers,
-		.upper = scratch >= 0 ? "upper" : upper,
-		.work = scratch >= 0 ? "work" : work,
+		.upper = volume >= 0 || scratch >= 0 ? "upper" : upper,
+		.work = volume >= 0 || scratch >= 0 ? "work" : work,
 		.on_scratch = scratch >= 0,
 		.scratch_fd = scratch,
+		.on_volume = volume >= 0,
+		.volume_fd = volume,
 		.userns_fd = s->userns_fd,
 		.root_uid = root_id(s),
 		.root_gid = root_id(s),

@@ -46,7 +46,7 @@ static int begin_moved(struct zone *z, enum undo_mode mode, struct err *e)
 		r = zone_write_record(z->dir_fd, &z->record, e);
 	}
 	if (r == 0)
-		return intent_clear(z->dir_fd, e);
+		return upper_layer_finish(z, e) < 0 ? -1 : intent_clear(z->dir_fd, e);
 	z->record.undo = (struct zone_undo){0};
 	(void)upper_layer_undo(z, &in, NULL);
 	return -1;
@@ -74,9 +74,9 @@ static bool can_come_back(const struct zone *z)
 {
 	autosnapshots struct snapshots all = {0};
 	const char *layer = z->record.undo.layer;
-	return layer[0] && z->record.n_layers && !strcmp(z->record.layers[0], layer) &&
-	       snapshots_read(z->dir_fd, &all, NULL) == 0 && !all.n_broken &&
-	       !snapshots_use_layer(&all, layer) &&
+	return !z->record.volume && layer[0] && z->record.n_layers &&
+	       !strcmp(z->record.layers[0], layer) && snapshots_read(z->dir_fd, &all, NULL) == 0 &&
+	       !all.n_broken && !snapshots_use_layer(&all, layer) &&
 	       !layer_is_shared(z->store, layer, z->record.uuid);
 }
 

@@ -1,4 +1,5 @@
 #include "runtime/upper_layer.h"
+#include "runtime/upper_dir.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -56,7 +57,10 @@ bool record_has_layer(const struct zone_record *r, const char *id)
 int upper_is_empty(const struct zone *z, unsigned *ret_mode, struct err *e)
 {
 	struct stat st;
-	int fd = openat(z->dir_fd, "upper", OPEN_DIR);
+	autoupper struct upper_dir u = UPPER_DIR_EMPTY;
+	if (zone_upper_open(z, &u, e) < 0)
+		return -1;
+	int fd = u.upper_fd < 0 ? -1 : openat(u.upper_fd, ".", OPEN_DIR);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	if (!d || fstat(fd, &st) < 0) {
 		int errnum = errno;
@@ -120,9 +124,30 @@ int upper_stage_empty(const struct zone *z, const char *layer, struct staging *r
 	return 0;
 }
 
+/* Not in one step, but without need of room, and repeatable: whoever asks for it has written down
+ * before that what upper has is to go. */
+static int empty_volume(const struct zone *z, int like_fd, struct err *e)
+{
+	autoupper struct upper_dir u = UPPER_DIR_EMPTY;
+	if (zone_upper_open(z, &u, e) < 0)
+		return -1;
+	fd_close(&u.upper_fd);
+	if (path_remove_tree(u.dir_fd, "upper", e) < 0 ||
+		path_remove_tree(u.dir_fd, "work", e) < 0 ||
+		overlay_make_dirs(u.dir_fd, "upper", "work", 0755, e) < 0 ||
+		copy_root_attributes(like_fd, u.dir_fd, "upper", e) < 0)
+		return err_prefix(e, "empty the volume of zone '%s'", z->name);
+	return syncfs(u.dir_fd) < 0 ? err_sys(e, errno, "zone '%s': sync its volume", z->name) : 0;
+}
+
 int upper_exchange(const struct zone *z, const struct staging *st, struct err *e)
 {
 	static const char *const dirs[] = {"upper", "work"};
+	if (z->record.volume) {
+		autofd int like = openat(st->fd, "upper", OPEN_DIR);
+		return like < 0 ? err_sys(e, errno, "open a new upper directory")
+				: empty_volume(z, like, e);
+	}
 	/* A crash may have left one of them missing: an exchange needs both. */
 	if (overlay_make_dirs(z->dir_fd, "upper", "work", 0755, e) < 0)
 		return -1;
@@ -152,6 +177,8 @@ int upper_layer_stage(
 	char source[ZONE_NAME_MAX + 8];
 	if (upper_layer_check_room(z, e) < 0)
 		return -1;
+	if (z->record.volume)
+		return zone_upper_copy(z, kind, ret, ret_id, e);
 	(void)snprintf(source, sizeof source, "zone %s", z->name);
 	const struct layer_info info = {.kind = kind, .source = source};
 	layer_id_random(ret_id);
@@ -180,12 +207,22 @@ int upper_layer_move(struct zone *z, struct staging *layer, const char *id, stru
 	(void)snprintf(fs, sizeof fs, "%s/fs", id);
 	if (staging_commit(layer, s->layers_fd, id, e) < 0)
 		return -1;
+	if (z->record.volume)
+		return record_push_layer(&z->record, id, e);
 	if (renameat(z->dir_fd, "upper", s->layers_fd, fs) < 0)
 		return err_sys(e, errno, "move '%s/zones/%s/upper' to '%s/layers/%s'", s->root,
 			z->name, s->root, fs);
 	if (sync_dir(s->layers_fd, id, e) < 0 || make_upper(z, id, e) < 0)
 		return -1;
 	return record_push_layer(&z->record, id, e);
+}
+
+int upper_layer_finish(const struct zone *z, struct err *e)
+{
+	if (!z->record.volume || !z->record.n_layers)
+		return 0;
+	autofd int fs = layer_open_fs(z->store, z->record.layers[0], e);
+	return fs < 0 ? -1 : empty_volume(z, fs, e);
 }
 
 /* The record on disk may be the old one or, after an error of its writing, the new one. */
@@ -211,9 +248,11 @@ int upper_layer_undo(struct zone *z, const struct intent *in, struct err *e)
 	if (write_record_without(z, in->layer, e) < 0)
 		return -1;
 	/* Replaces the new upper in one step, and only if that is empty. */
-	if (renameat(s->layers_fd, fs, z->dir_fd, "upper") < 0 && errno != ENOENT)
+	if (!z->record.volume && renameat(s->layers_fd, fs, z->dir_fd, "upper") < 0 &&
+		errno != ENOENT)
 		return err_sys(e, errno, "move '%s/layers/%s' back", s->root, fs);
-	if (overlay_make_dirs(z->dir_fd, "upper", "work", 0755, e) < 0 || fsync(z->dir_fd) < 0 ||
+	if ((!z->record.volume && (overlay_make_dirs(z->dir_fd, "upper", "work", 0755, e) < 0 ||
+					  fsync(z->dir_fd) < 0)) ||
 		(in->new_uuid[0] && layer_unref(s, in->layer, in->new_uuid, e) < 0) ||
 		layer_unref(s, in->layer, z->record.uuid, e) < 0)
 		return -1;
@@ -231,7 +270,8 @@ int upper_layer_recover(struct zone *z, const struct intent *in, bool *ret_finis
 	case MOVE_UNDO:
 		return upper_layer_undo(z, in, e);
 	case MOVE_FINISH:
-		return overlay_make_dirs(z->dir_fd, "upper", "work", 0755, e);
+		return z->record.volume ? upper_layer_finish(z, e)
+					: overlay_make_dirs(z->dir_fd, "upper", "work", 0755, e);
 	case MOVE_DAMAGED:
 		break;
 	}

@@ -1,7 +1,7 @@
 /* upper_layer.h: the writable directory of a stopped zone becomes a layer: a clone, a snapshot and
- * an undoable run begin so. One rename, whatever its size. intent.h has the order of the steps and
- * what a crash between them means; the note (intent_write) is the caller's, and so is writing the
- * record. */
+ * an undoable run begin so. One rename, whatever its size; a copy if upper is on a volume. intent.h
+ * has the order of the steps and what a crash between them means; the note (intent_write) is the
+ * caller's, and so is writing the record. */
 #pragma once
 #include "runtime/intent.h"
 #include "runtime/layers.h"
@@ -24,6 +24,10 @@ int upper_layer_stage(
 int upper_layer_stage_ref(const struct staging *st, const char *uuid, struct err *e);
 /* Steps 3 to 5 of intent.h, and the layer on top of z->record, which the caller writes. */
 int upper_layer_move(struct zone *z, struct staging *layer, const char *id, struct err *e);
+/* The last step, when nothing can go wrong any more: of a volume, from which upper was copied, not
+ * moved, what is in the layer now is removed. Until then it is there twice, which changes nothing.
+ */
+int upper_layer_finish(const struct zone *z, struct err *e);
 /* From any state between the note and its end back to the zone as it was. What the caller has
  * changed in z->record beside the layer it has put back before. Removes the note. */
 int upper_layer_undo(struct zone *z, const struct intent *in, struct err *e);

@@ -186,7 +186,7 @@ static json_t *record_to_json(const struct zone_record *r)
 		}
 	return json_pack(
 		"{s:i, s:s, s:I, s:o, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:s, s:s, s:s, s:s, "
-		"s:o}",
+		"s:o, s:b, s:I}",
 		"zone_record", 1, "uuid", r->uuid, "id_first", (json_int_t)r->id_first, "layers",
 		layers, "address4", r->address4 ? r->address4 : "", "address6",
 		r->address6 ? r->address6 : "", "mac", r->mac, "source", r->source ? r->source : "",
@@ -194,7 +194,8 @@ static json_t *record_to_json(const struct zone_record *r)
 		(int)r->in_memory, "has_started", (int)r->has_started, "identity_pending",
 		(int)r->identity_pending, "etc_hostname", r->etc_hostname ? r->etc_hostname : "",
 		"clone_of", r->clone_of ? r->clone_of : "", "network", r->network ? r->network : "",
-		"snapshot", r->snapshot, "undo", undo_to_json(&r->undo));
+		"snapshot", r->snapshot, "undo", undo_to_json(&r->undo), "volume", (int)r->volume,
+		"project", (json_int_t)r->project);
 }
 
 static bool take_text(const json_t *doc, const char *key, char **ret)
@@ -270,6 +271,18 @@ static bool take_in_memory(const json_t *doc, bool *ret)
 	return !json_object_get(doc, "in_memory") || take_bool(doc, "in_memory", ret);
 }
 
+/* The same with quotas. */
+static bool take_backend(const json_t *doc, struct zone_record *r)
+{
+	const json_t *volume = json_object_get(doc, "volume"),
+		     *project = json_object_get(doc, "project");
+	json_int_t id = json_integer_value(project);
+	r->volume = json_is_true(volume);
+	r->project = (uint32_t)id;
+	return (!volume || json_is_boolean(volume)) &&
+	       (!project || (json_is_integer(project) && id >= 0 && id <= UINT32_MAX));
+}
+
 static bool record_from_json(const json_t *doc, struct zone_record *r)
 {
 	json_int_t id = json_integer_value(json_object_get(doc, "id_first"));
@@ -290,7 +303,8 @@ static bool record_from_json(const json_t *doc, struct zone_record *r)
 	       take_bool(doc, "identity_pending", &r->identity_pending) &&
 	       take_text(doc, "etc_hostname", &r->etc_hostname) &&
 	       take_text(doc, "clone_of", &r->clone_of) && take_text(doc, "network", &r->network) &&
-	       take_snapshot(doc, "snapshot", r->snapshot) && take_undo(doc, &r->undo);
+	       take_snapshot(doc, "snapshot", r->snapshot) && take_undo(doc, &r->undo) &&
+	       take_backend(doc, r);
 }
 
 int zone_read_record(int zone_dir_fd, struct zone_record *ret, struct err *e)

@@ -46,6 +46,8 @@ struct zone_record {
 	char *network;		   /* whose addresses address4/6 are; "" when none are claimed */
 	char snapshot[ZONE_NAME_MAX + 1]; /* that the present state grew from; "" */
 	struct zone_undo undo;
+	bool volume;	  /* upper and work are on a file system of their own: volume.img */
+	uint32_t project; /* that upper counts to; 0: none (backend.h) */
 };
 
 struct zone {

@@ -41,9 +41,9 @@ static const struct schema_field root_fields[] = {
 	 .grammar = grammar_path, .expect = PATH_EXPECT},
 	{.key = "backend", .type = SCHEMA_WORD, AT(root.backend), .def = "auto",
 	 WORDS("auto", "overlay", "dir", "btrfs", "volume"),
-	 .words_later = 1 << SPEC_BACKEND_DIR | 1 << SPEC_BACKEND_BTRFS | 1 << SPEC_BACKEND_VOLUME},
+	 .words_later = 1 << SPEC_BACKEND_DIR | 1 << SPEC_BACKEND_BTRFS},
 	{.key = "readonly", .type = SCHEMA_BOOL, AT(root.readonly)},
-	{.key = "quota", .type = SCHEMA_SIZE, AT(root.quota), .flags = MAYBE | LATER, .min = MIB},
+	{.key = "quota", .type = SCHEMA_SIZE, AT(root.quota), .flags = MAYBE | LIVE, .min = MIB},
 	END,
 };
 

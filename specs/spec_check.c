@@ -27,6 +27,8 @@ static int check_root(const struct zone_spec *s, struct err *e)
 	if (s->root.readonly && s->security.userns == SPEC_USERNS_NONE)
 		return spec_read_fail(e, "/root/readonly",
 			"with security.userns \"none\" the zone's root could make it writable again");
+	if (s->root.backend == SPEC_BACKEND_VOLUME && s->root.quota == SPEC_UNSET)
+		return spec_read_fail(e, "/root/backend", "\"volume\" needs root.quota");
 	return 0;
 }
 
