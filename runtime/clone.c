@@ -9,6 +9,7 @@
 #include "runtime/stack.h"
 #include "runtime/stop.h"
 #include "runtime/undo.h"
+#include "runtime/upper_dir.h"
 #include "runtime/upper_layer.h"
 #include "base/fd.h"
 #include "base/mem.h"
@@ -235,8 +236,8 @@ static int clone_running(const struct origin *o, struct lifecycle_draft *d, cons
 
 /* What lies on top of the layers: nothing, upper/, or a copy of it. Then SRC is let go of: only a
  * stopped zone's upper/ needs it to stay stopped. */
-static int open_top(const struct origin *o, struct staging *copy, int *ret_fd,
-	struct clone_result *ret, struct err *e)
+static int open_top(const struct origin *o, struct staging *copy, struct upper_dir *upper,
+	int *ret_fd, struct clone_result *ret, struct err *e)
 {
 	struct frozen_result copied;
 	if (o->is_snapshot || o->state.phase != PHASE_NONE) {
@@ -248,9 +249,12 @@ static int open_top(const struct origin *o, struct staging *copy, int *ret_fd,
 		fd_close(&o->zone->lock_fd);
 		return 0;
 	}
-	*ret_fd = openat(o->zone->dir_fd, "upper", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return *ret_fd < 0 ? err_sys(e, errno, "zone '%s': open its upper directory", o->zone->name)
-			   : 0;
+	if (zone_upper_open(o->zone, upper, e) < 0)
+		return -1;
+	if (upper->upper_fd < 0)
+		return err_set(e, ERR_FAILED, "zone '%s': has no upper directory", o->zone->name);
+	*ret_fd = fcntl(upper->upper_fd, F_DUPFD_CLOEXEC, 3);
+	return *ret_fd < 0 ? err_sys(e, errno, "duplicate a descriptor") : 0;
 }
 
 /* The draft's layers become one of its own. */
@@ -259,13 +263,14 @@ static int make_full(const struct origin *o, const struct clone_options *options
 {
 	autostaging struct staging copy = STAGING_EMPTY, layer = STAGING_EMPTY;
 	autostack struct stack from = {0};
+	autoupper struct upper_dir upper = UPPER_DIR_EMPTY;
 	autofd int top = -1;
 	struct zone_record *r = &d->record;
 	char id[LAYER_ID_SIZE];
 	autofree bool *link_from = calloc(r->n_layers + 1, sizeof *link_from);
 	if (!link_from)
 		return err_nomem(e);
-	if (open_top(o, &copy, &top, ret, e) < 0)
+	if (open_top(o, &copy, &upper, &top, ret, e) < 0)
 		return -1;
 	link_from[0] = copy.name[0];
 	if (stack_open(d->store, &top, r->layers, r->n_layers, &from, e) < 0)

@@ -5,6 +5,7 @@
 #include "runtime/snapshot.h"
 #include "runtime/stack.h"
 #include "runtime/undo.h"
+#include "runtime/upper_dir.h"
 #include "runtime/upper_layer.h"
 #include "base/fd.h"
 #include "base/mem.h"
@@ -40,16 +41,17 @@ static int stage(
 	autostack struct stack from = {0};
 	const struct zone_record *r = &z->record;
 	autofree bool *link_from = calloc(r->n_layers + 1, sizeof *link_from);
-	autofd int upper =
-		openat(z->dir_fd, "upper", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	autoupper struct upper_dir upper = UPPER_DIR_EMPTY;
 	if (!link_from)
 		return err_nomem(e);
-	if (upper < 0)
-		return err_sys(e, errno, "zone '%s': open its upper directory", z->name);
-	if (snapshots_read(z->dir_fd, &all, e) < 0 ||
-		stack_open(z->store, &upper, r->layers, r->n_layers, &from, e) < 0)
+	if (zone_upper_open(z, &upper, e) < 0)
 		return -1;
-	link_from[0] = true;
+	if (upper.upper_fd < 0)
+		return err_set(e, ERR_FAILED, "zone '%s': has no upper directory", z->name);
+	if (snapshots_read(z->dir_fd, &all, e) < 0 ||
+		stack_open(z->store, &upper.upper_fd, r->layers, r->n_layers, &from, e) < 0)
+		return -1;
+	link_from[0] = !upper.is_volume;
 	for (size_t i = 0; i < r->n_layers; i++)
 		if (is_going(z, &all, r->layers[i], &link_from[i + 1], e) < 0)
 			return -1;
@@ -143,7 +145,8 @@ static int flatten_locked(
 {
 	autostaging struct staging layer = STAGING_EMPTY;
 	char id[LAYER_ID_SIZE];
-	if (lifecycle_must_be_no_template(z, "flattened", e) < 0 ||
+	if (lifecycle_must_be_on_disk(z, "flatten", e) < 0 ||
+		lifecycle_must_be_no_template(z, "flattened", e) < 0 ||
 		lifecycle_must_be_stopped(z, "flatten", e) < 0 ||
 		undo_must_be_closed(z, "flatten", e) < 0)
 		return -1;

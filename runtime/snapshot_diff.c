@@ -3,6 +3,7 @@
 #include "runtime/lifecycle_parts.h"
 #include "runtime/snapshot_verbs.h"
 #include "runtime/stop.h"
+#include "runtime/upper_dir.h"
 #include "base/fd.h"
 #include "fsroot/stack_diff.h"
 
@@ -70,6 +71,16 @@ static int tell(void *arg, enum stack_change change, const char *path, struct er
 	return p->each(p->arg, (char)change, path, e);
 }
 
+static int open_upper(const struct zone *z, struct upper_dir *u, int *ret_fd, struct err *e)
+{
+	if (zone_upper_open(z, u, e) < 0)
+		return -1;
+	*ret_fd = u->upper_fd;
+	return u->upper_fd < 0
+		       ? err_set(e, ERR_FAILED, "zone '%s': has no upper directory", z->name)
+		       : 0;
+}
+
 /* `to` NULL: as the zone is now. */
 static int diff(const struct zone *z, const struct snapshot *from, const struct snapshot *to,
 	struct printer *p, struct err *e)
@@ -79,17 +90,16 @@ static int diff(const struct zone *z, const struct snapshot *from, const struct 
 	struct opened o = {.ids = calloc(room, sizeof *o.ids), .fds = calloc(room, sizeof *o.fds)};
 	int *from_fds = NULL, *to_fds = NULL, result = -1;
 	struct layer_stack a = {0}, b = {0};
-	autofd int upper = -1;
-	if (!to)
-		upper = openat(z->dir_fd, "upper", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	autoupper struct upper_dir upper = UPPER_DIR_EMPTY;
+	int upper_fd = -1;
 	if (!o.ids || !o.fds)
 		(void)err_nomem(e);
-	else if (!to && upper < 0)
-		err_sys(e, errno, "zone '%s': open its upper directory", z->name);
+	else if (!to && open_upper(z, &upper, &upper_fd, e) < 0)
+		; /* said */
 	else if (make_stack(z->store, &o, -1, from->layers, from->n_layers, &from_fds, &a.n, e) ==
 			 0 &&
-		 make_stack(z->store, &o, upper, to ? to->layers : r->layers, n_to, &to_fds, &b.n,
-			 e) == 0) {
+		 make_stack(z->store, &o, upper_fd, to ? to->layers : r->layers, n_to, &to_fds,
+			 &b.n, e) == 0) {
 		a.fds = from_fds;
 		b.fds = to_fds;
 		result = stack_diff(&a, &b, tell, p, e);

@@ -249,6 +249,36 @@ grown_while_it_runs() {
 	is_volume web
 }
 
+@test "flatten, full clones, differences and copies of a zone on a volume" {
+	"$CELLA" create web --set root.quota=32M
+	"$CELLA" start web
+	in_zone web sh -c 'echo one >/root/one'
+	"$CELLA" stop web
+	"$CELLA" snapshot create web first
+	"$CELLA" start web
+	in_zone web sh -c 'echo two >/root/two; rm /etc/passwd'
+	# running and stopped alike
+	cella_is 0 snapshot diff web first
+	[[ $output == *"D       /etc/passwd"*"A       /root/two"* ]]
+	cella_is 0 clone --full web running
+	"$CELLA" stop web
+	cella_is 0 snapshot diff web first
+	[[ $output == *"D       /etc/passwd"*"A       /root/two"* ]]
+	cella_is 0 clone --full web whole
+	cella_is 0 cp web:/root/two "$BATS_TEST_TMPDIR/two"
+	[ "$(cat "$BATS_TEST_TMPDIR/two")" = two ]
+	cella_is 0 flatten web
+	is_volume web
+	local z
+	for z in web whole running; do
+		[ "$(jq ".layers | length" "$CELLA_ROOT/zones/$z/zone.json")" = 1 ]
+		cella_is 0 start $z
+		[ "$(in_zone $z cat /root/one /root/two)" = "$(printf 'one\ntwo')" ]
+		in_zone $z sh -c '[ ! -e /etc/passwd ]'
+	done
+	is_full web 32
+}
+
 @test "an undoable run of a zone on a volume" {
 	"$CELLA" create web --set root.quota=32M
 	"$CELLA" start web
