@@ -21,10 +21,14 @@ _Static_assert(SPEC_BINDS_MAX + MOUNT_SLOT_VOLUMES <= FD_PASS_MAX, "they travel 
 
 /* ---- the source ---- */
 
+enum {
+	LINKS_MAX = 41 /* as the kernel: 40, and the path itself */
+};
+
 struct source {
 	int fd; /* O_PATH */
 	struct stat st;
-	bool is_shielded; /* no other user of the host can get there by its path */
+	bool is_shielded; /* no other user of the host can get to it by its path */
 };
 
 /* Only root can pass a directory on the way: then whatever lies below is root's alone. */
@@ -39,33 +43,114 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* From "/" down, component by component: every directory that is passed is looked at, and what is
- * opened is what was looked at. `real` has no links (and is cut into pieces here). */
-static int walk_to(const struct store *st, char *real, struct source *ret, struct err *e)
+struct walk {
+	int at; /* O_PATH */
+	struct stat now;
+	bool is_shielded;    /* by a directory that was passed, which `now` was not yet */
+	char done[PATH_MAX]; /* the way to `at`, free of links; "" for "/" */
+};
+
+static int walk_begin(struct walk *w, struct err *e)
 {
-	struct stat own[3];
-	const int fds[] = {st->root_fd, st->run_fd, st->log_fd};
-	for (size_t i = 0; i < ARRAY_LEN(own); i++)
-		if (fstat(fds[i], &own[i]) < 0)
-			return err_sys(e, errno, "look at Cella's own directories");
-	autofd int at = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct stat now = {0};
-	if (at < 0 || fstat(at, &now) < 0)
-		return err_sys(e, errno, "open '/'");
-	bool shielded = shields(&now);
-	char *save = NULL;
-	for (char *c = strtok_r(real, "/", &save); c; c = strtok_r(NULL, "/", &save)) {
-		int next = openat(at, c, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-		fd_close(&at);
-		if ((at = next) < 0 || fstat(at, &now) < 0)
-			return err_sys(e, errno, "open '%s'", c);
-		shielded |= shields(&now);
-		for (size_t i = 0; i < ARRAY_LEN(own); i++)
-			if (same_file(&now, &own[i]))
-				return err_set(e, ERR_USAGE, "is Cella's own directory, or in it");
+	fd_close(&w->at);
+	w->at = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	w->is_shielded = false;
+	w->done[0] = '\0';
+	return w->at < 0 || fstat(w->at, &w->now) < 0 ? err_sys(e, errno, "open '/'") : 0;
+}
+
+/* A link is followed if none but the host's root can have made it: another volume may lie above
+ * the source, and what a zone's root makes there has the owner that the host's has. Such a volume
+ * is shielded or nosuid (check_shield), or its files are not root's. */
+static int check_link(
+	const struct walk *w, const struct stat *link, const char *name, struct err *e)
+{
+	struct statvfs fs;
+	bool nosuid = fstatvfs(w->at, &fs) < 0 || (fs.f_flag & ST_NOSUID);
+	if (defence_is_off("S08v") ||
+		(!link->st_uid && !w->is_shielded && !shields(&w->now) && !nosuid))
+		return 0;
+	err_set(e, ERR_HOST,
+		"'%s/%s' is a link, and of one in this place it is not certain that the host's "
+		"root has made it",
+		w->done, name);
+	return err_hint(e, "name the place that it leads to");
+}
+
+/* One component further. 1: it is a link or "..", and `next` is where to begin anew. */
+static int walk_step(
+	struct walk *w, const char *name, const char *rest, char next[PATH_MAX], struct err *e)
+{
+	struct stat st;
+	char link[PATH_MAX];
+	size_t len = strlen(w->done);
+	if (!strcmp(name, "."))
+		return 0;
+	if (!strcmp(name, "..")) {
+		const char *up = strrchr(w->done, '/');
+		(void)snprintf(
+			next, PATH_MAX, "%.*s/%s", up ? (int)(up - w->done) : 0, w->done, rest);
+		return 1;
 	}
-	*ret = (struct source){.fd = fd_steal(&at), .st = now, .is_shielded = shielded};
+	autofd int fd = openat(w->at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(e, errno, "open '%s/%s'", w->done, name);
+	if (S_ISLNK(st.st_mode)) {
+		ssize_t n = readlinkat(fd, "", link, sizeof link - 1);
+		if (n < 0)
+			return err_sys(e, errno, "read the link '%s/%s'", w->done, name);
+		link[n] = '\0';
+		if (check_link(w, &st, name, e) < 0)
+			return -1;
+		n = snprintf(next, PATH_MAX, "%s/%s/%s", link[0] == '/' ? "" : w->done, link, rest);
+		return n < PATH_MAX ? 1 : err_sys(e, ENAMETOOLONG, "follow '%s'", name);
+	}
+	if (len + strlen(name) + 2 > sizeof w->done)
+		return err_sys(e, ENAMETOOLONG, "open '%s'", name);
+	(void)snprintf(w->done + len, sizeof w->done - len, "/%s", name);
+	w->is_shielded |= shields(&w->now);
+	fd_close(&w->at);
+	w->at = fd_steal(&fd);
+	w->now = st;
 	return 0;
+}
+
+static int check_not_own(const struct store *st, const struct stat *now, struct err *e)
+{
+	const int fds[] = {st->root_fd, st->run_fd, st->log_fd};
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+		struct stat own;
+		if (fstat(fds[i], &own) < 0)
+			return err_sys(e, errno, "look at Cella's own directories");
+		if (same_file(now, &own))
+			return err_set(e, ERR_USAGE, "is Cella's own directory, or in it");
+	}
+	return 0;
+}
+
+/* From "/" down, component by component: every directory that is passed is looked at, and what is
+ * opened is what was looked at. What the source is itself shields nothing: its mode is the zone's
+ * root's to change. */
+static int walk_to(const struct store *st, const char *path, struct source *ret, struct err *e)
+{
+	char way[PATH_MAX], next[PATH_MAX];
+	struct walk w = {.at = -1};
+	int links = 0, r = 1;
+	(void)snprintf(next, sizeof next, "%s", path);
+	while (r == 1 && links++ < LINKS_MAX) {
+		char *rest = memcpy(way, next, sizeof way), *name;
+		if ((r = walk_begin(&w, e)) < 0)
+			break;
+		while (r == 0 && (name = strsep(&rest, "/")))
+			if (*name && (r = walk_step(&w, name, rest ? rest : "", next, e)) == 0)
+				r = check_not_own(st, &w.now, e);
+	}
+	if (r == 0) {
+		*ret = (struct source){.fd = w.at, .st = w.now, .is_shielded = w.is_shielded};
+		return 0;
+	}
+	fd_close(&w.at);
+	return r < 0 ? -1 : err_sys(e, ELOOP, "follow its links");
 }
 
 /* Does the way from `own` up to the root of the tree lead through the source? */
@@ -85,14 +170,12 @@ static int check_not_above(const struct stat *source, int own, struct err *e)
 	return at < 0 ? err_sys(e, errno, "look above Cella's own directories") : 0;
 }
 
-/* Follows links as every admin's command does; then the place is fixed. */
+/* Follows links as every admin's command does, but none that a zone may have made; then the place
+ * is fixed. */
 static int source_open(const struct store *st, const char *path, struct source *ret, struct err *e)
 {
-	autofree char *real = realpath(path, NULL);
-	if (!real)
-		return err_sys(e, errno, "the source '%s'", path);
 	struct source s;
-	if (walk_to(st, real, &s, e) < 0)
+	if (walk_to(st, path, &s, e) < 0)
 		return err_prefix(e, "the source '%s'", path);
 	autofd int fd = s.fd;
 	const int own[] = {st->root_fd, st->run_fd, st->log_fd};

@@ -10,8 +10,9 @@
 struct start;
 
 /* Part of plan_make: p->volumes and p->mount_volumes. ERR_HOST naming a source that is absent, of
- * the wrong type, in Cella's own directories or above them, or reachable by other users of the host
- * where a setuid program that the zone makes would be the host's (R9). */
+ * the wrong type, in Cella's own directories or above them, behind a link that a zone may have
+ * made, or reachable by other users of the host where a setuid program that the zone makes would be
+ * the host's (R9). */
 int volumes_plan(const struct zone_spec *spec, struct plan *p, struct err *e);
 void volumes_plan_done(struct plan *p);
 

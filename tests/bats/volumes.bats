@@ -125,8 +125,9 @@ shield_case() {
 }
 @test "S21 R9 a volume that other users of the host can reach is refused" {
 	holds shield_case
+	mkdir "$PUBLIC/data"
 	chmod 0700 "$PUBLIC"
-	zone_with web "[$(bind "$PUBLIC" /srv)]"
+	zone_with web "[$(bind "$PUBLIC/data" /srv)]"
 	chmod 0755 "$PUBLIC"
 	cella_is 7 start web
 	error_has "/mounts/0/source" "$PUBLIC" "setuid" "chmod 0700" '"ro"'
@@ -143,6 +144,57 @@ shield_case() {
 	cella_is 0 start web
 }
 @test "S21 control: with the check gone there is one" { control S21v shield_case; }
+
+# Whose mode keeps them out is the volume itself: the zone's root owns it.
+own_mode_case() {
+	mkdir -m 0700 "$PUBLIC/own"
+	"$CELLA" create web --set "mounts=[$(bind "$PUBLIC/own" /srv)]" && "$CELLA" start web &&
+		in_zone web sh -c 'cp /bin/busybox /srv/su; chmod 4755 /srv/su; chmod 0755 /srv'
+	! setpriv --reuid 65534 --regid 65534 --clear-groups test -u "$PUBLIC/own/su" ||
+		breach "users of the host get to a setuid program of root"
+	"$CELLA" destroy --force web || true
+	rm -rf "$PUBLIC/own"
+}
+@test "S21 R9 a volume's own mode is no protection: its root can change it" { holds own_mode_case; }
+@test "S21 control: with the check gone it can" { control S21v own_mode_case; }
+
+# One zone's volume lies in another's: the other puts a link to the host's files in its place.
+link_case() {
+	mkdir -p "$STORE/src/www/part"
+	canary_made "$STORE/src/other"
+	"$CELLA" create web --set "mounts=[$(bind "$STORE/src/www" /srv)]" && "$CELLA" start web || return 1
+	"$CELLA" create app --set "mounts=[$(bind "$STORE/src/www/part" /srv)]" || return 1
+	local to
+	for to in "$STORE/src/other" ../other; do
+		in_zone web sh -c "rm -rf /srv/part; ln -s $to /srv/part"
+		if "$CELLA" start app; then
+			in_zone app sh -c 'echo x >/srv/file'
+			"$CELLA" stop -t 500ms app
+		fi
+	done
+	canary_same "$STORE/src/other" "what a zone's link leads to"
+	"$CELLA" destroy --force web app
+	rm -rf "$STORE/src/www/part" "$STORE/src/other"/*
+}
+@test "S08 a link that a zone has made in the place of a source is not followed" { holds link_case; }
+@test "S08 control: if it is, the zone gets the host's files" { control S08v link_case; }
+@test "links of the host's root are followed, where only that one makes any" {
+	ln -s "../${STORE##*/}/src/./www" "$PUBLIC/link"
+	mkdir -m 0700 "$PUBLIC/shut"
+	ln -s ../link "$PUBLIC/shut/up"
+	zone_with web "[$(bind "$PUBLIC/link" /www)]"
+	"$CELLA" start web
+	in_zone web test -e /www/index
+	cella_is 7 mount web "$PUBLIC/shut/up" /x
+	error_has "is a link" "name the place"
+	chown -h 1000 "$PUBLIC/link"
+	"$CELLA" stop web
+	cella_is 7 start web
+	error_has "$PUBLIC/link" "is a link"
+	ln -sfn loop "$PUBLIC/loop"
+	cella_is 1 create bad --set "mounts=[$(bind "$PUBLIC/loop" /srv)]"
+	rm "$PUBLIC/link" "$PUBLIC/loop"
+}
 
 @test "B10 targets that are the system's, twice, or no path" {
 	local t
@@ -165,8 +217,9 @@ shield_case() {
 		error_has /mounts/0/source "${s#* }" || return 1
 		cella_is 3 show bad
 	done
-	ln -s "$CELLA_ROOT/zones" "$STORE/src/link"
-	cella_is 2 create bad --set "mounts=[$(bind "$STORE/src/link" /srv)]"
+	ln -s "$CELLA_ROOT/zones" "$PUBLIC/zones"
+	cella_is 2 create bad --set "mounts=[$(bind "$PUBLIC/zones" /srv)]"
+	rm "$PUBLIC/zones"
 	# what was right when the zone was made may be wrong when it starts
 	mkdir "$STORE/src/gone"
 	zone_with web "[$(bind "$STORE/src/gone" /srv)]"
@@ -176,7 +229,7 @@ shield_case() {
 	mkfifo "$STORE/src/gone"
 	cella_is 2 start web
 	rm "$STORE/src/gone"
-	rm "$STORE/src/fifo" "$STORE/src/link"
+	rm "$STORE/src/fifo"
 	cella_is 2 create none --set 'mounts=[{"target":"/srv"}]'
 	error_has source
 }
