@@ -127,13 +127,18 @@ static int bridge_sysctl(const struct network *n, const char *key, const char *v
 	return sysctl_want(full, value, e);
 }
 
-/* The stack of the host takes no advice from zones: no router advertisements, no redirects. */
+/* The stack of the host takes no advice from zones: no router advertisements, no redirects. Without
+ * IPv6 in the network there is none on the bridge: an interface that is new takes "default"'s,
+ * which may well be to believe whoever says that he is a router. */
 static int set_bridge_sysctls(const struct network *n, struct err *e)
 {
-	if (!n->subnet6.ip.family)
-		return 0;
-	if (bridge_sysctl(n, "disable_ipv6", "0", e) < 0)
+	bool has_ipv6 = n->subnet6.ip.family;
+	if (!has_ipv6 && access("/proc/sys/net/ipv6/conf", F_OK) < 0)
+		return 0; /* a host without */
+	if (bridge_sysctl(n, "disable_ipv6", has_ipv6 || defence_is_off("S33r") ? "0" : "1", e) < 0)
 		return -1;
+	if (!has_ipv6 && defence_is_off("S33r"))
+		return 0;
 	if (bridge_sysctl(n, "accept_ra", "0", e) < 0)
 		return -1;
 	return bridge_sysctl(n, "accept_redirects", "0", e);

@@ -89,6 +89,25 @@ learn_case() {
 }
 @test "S33 the bridge learns no made-up address from a zone" { holds learn_case; }
 @test "S33 control: a learning port does" { control S33l learn_case; }
+
+# What comes in on a bridge without IPv6 is not for the host's IPv6 either: no router, no address.
+advice_case() {
+	local file=$CELLA_ROOT/networks/default.json br=cb-$STORE_ID before key
+	"$CELLA" create web && "$CELLA" start web && "$CELLA" stop web || return 1
+	before=$(cat "$file")
+	jq '.ipv6 = null' <<<"$before" >"$file"
+	"$CELLA" destroy --force web
+	"$CELLA" create web && "$CELLA" start web || return 1
+	for key in accept_ra accept_redirects; do
+		[ "$(cat "/proc/sys/net/ipv6/conf/$br/$key")" = 0 ] || breach "$key is on"
+	done
+	[ -z "$(ip -6 -o address show dev "$br")" ] || breach "the host has an IPv6 address there"
+	[ -n "$(ip -4 -o address show dev "$br")" ] || breach "and no other"
+	"$CELLA" destroy --force web
+	echo "$before" >"$file"
+}
+@test "S33 the host takes no IPv6 advice from zones of a network without it" { holds advice_case; }
+@test "S33 control: as a new bridge comes, it does" { control S33r advice_case; }
 @test "S33 the bridge knows the zone's address, and the zone can be reached" {
 	"$CELLA" create web
 	"$CELLA" start web
