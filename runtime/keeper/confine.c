@@ -32,6 +32,7 @@ enum {
 	LANDLOCK_VERSION_FLAG = 1,
 	LANDLOCK_PATH_BENEATH = 1,
 	FS_WRITE_FILE = 1 << 1,
+	FS_READ_FILE = 1 << 2,
 	FS_REMOVE_FILE = 1 << 5,
 	FS_MAKE_REG = 1 << 8,
 	FS_FIRST = (1 << 13) - 1, /* all rights of version 1 */
@@ -77,9 +78,11 @@ static void confine_files(void)
 	long rules = syscall(LANDLOCK_CREATE, &all, sizeof all, 0);
 	if (rules < 0)
 		return;
-	/* Rotating replaces NAME.console.1; `restarting` is made. */
+	/* Rotating replaces NAME.console.1. `restarting` is made, but the state file beside it,
+	 * which tells the host's root whom to signal and what to sweep, is not the clerk's to
+	 * write. */
 	allow_beneath(rules, KEEPER_FD_LOG_DIR, FS_WRITE_FILE | FS_MAKE_REG | FS_REMOVE_FILE);
-	allow_beneath(rules, KEEPER_FD_RUN_DIR, FS_WRITE_FILE | FS_MAKE_REG);
+	allow_beneath(rules, KEEPER_FD_RUN_DIR, FS_READ_FILE | FS_MAKE_REG);
 	(void)syscall(LANDLOCK_RESTRICT_SELF, rules, 0);
 	(void)close((int)rules);
 }

@@ -185,8 +185,9 @@ void ending_begin_backoff(struct keeper *k)
 	k->backoff_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (k->backoff_fd >= 0)
 		(void)inotify_add_watch(k->backoff_fd, path, IN_DELETE);
+	/* Not to write: that it may not do there (confine.c). */
 	int fd = openat(KEEPER_FD_RUN_DIR, "restarting",
-		O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+		O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	if (fd >= 0)
 		(void)close(fd);
 }

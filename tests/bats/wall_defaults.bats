@@ -685,6 +685,7 @@ H27_case() {
 			open $CELLA_LOG/$z.console
 			create $CELLA_ROOT/zones/$z/upper/x
 			create /tmp/cella-test-clerk
+			create $CELLA_RUN/zones/$z/state.json
 			socket 1
 			socket 2
 			socket 16
