@@ -256,6 +256,11 @@ static int write_staged(const struct image_draft *d, struct err *e)
 	autofree char *text = image_to_text(&d->image, e);
 	if (!text)
 		return -1;
+	/* One that cannot be read again would keep repair and gc from knowing what is whose. */
+	if (strlen(text) > RECORD_MAX)
+		return err_set(e, ERR_FAILED,
+			"image '%s': its record would have %zu bytes, at most %d can be kept",
+			d->image.name, strlen(text), RECORD_MAX);
 	return path_write_atomic(d->dir.fd, STAGED_FILE, text, strlen(text), 0600, e);
 }
 

@@ -273,6 +273,17 @@ idle=('init.args=["/bin/busybox","sleep","1000"]')
 	cella_is 0 host gc
 }
 
+@test "S45 an image whose record could not be read again is not imported" {
+	local l=$BATS_TEST_TMPDIR/l
+	python3 "$TESTS/bats/layouts.py" "$l"
+	cella_is 1 image import "$l/long" long
+	error_has record "at most 4194304"
+	cella_is 1 image import "$l/longest" long
+	error_has "is longer than"
+	cella_is 0 host gc
+	nothing_left
+}
+
 @test "verify: a flipped byte, a mode, an added and a missing file, an attribute" {
 	cella_is 0 image import "$TAR" base
 	cella_is 0 image import "$ROOT" dir
