@@ -70,6 +70,10 @@ static int write_info(int dir_fd, const char *id, const struct layer_info *info,
 		json_decref(doc);
 		return -1;
 	}
+	if (doc && info->blob && json_object_set_new(doc, "blob", json_string(info->blob)) < 0) {
+		json_decref(doc);
+		return err_nomem(e);
+	}
 	autofree char *text = doc ? json_dumps(doc, JSON_INDENT(2)) : NULL;
 	json_decref(doc);
 	if (!text)

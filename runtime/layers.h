@@ -33,6 +33,7 @@ struct layer_info {
 	uint64_t bytes;			  /* of file content; 0 when unknown */
 	uint64_t entries;		  /* 0 when unknown */
 	const struct tree_digest *digest; /* NULL: none was made */
+	const char *blob; /* hex sha256 of the compressed tar that it was unpacked from; NULL */
 };
 
 /* 64 hex digits, or "d-" and 32: the only forms that become a path. */

@@ -99,6 +99,20 @@ static int wrong_tar(const struct layer_source *l, const char *found, struct err
 		str_escape(shown, sizeof shown, l->path), found, l->diff_id);
 }
 
+/* That the file has the digest of the manifest does not say what it unpacks to: else a config could
+ * name any layer of the store, and get it. Of the file that made the layer that is known. */
+static int has_unpacked_to(const struct job *j, const struct layer_source *l, struct err *e)
+{
+	json_t *doc = NULL;
+	if (!*l->hex)
+		return 0;
+	if (layer_read(j->o->store, l->diff_id, &doc, e) < 0)
+		return -1;
+	int r = str_eq(json_string_value(json_object_get(doc, "blob")), l->hex);
+	json_decref(doc);
+	return r;
+}
+
 /* 1: it is stored, referenced, and what the source has is the same; 0: it has to be unpacked. */
 static int find_stored(struct job *j, const struct layer_source *l, struct err *e)
 {
@@ -114,8 +128,7 @@ static int find_stored(struct job *j, const struct layer_source *l, struct err *
 		return -1;
 	if (blob.is_plain)
 		return !strcmp(blob.found, l->diff_id) ? 1 : wrong_tar(l, blob.found, e);
-	/* Nobody named the digest of a compressed file: it is unpacked to be known. */
-	return *l->hex != '\0';
+	return has_unpacked_to(j, l, e);
 }
 
 static int unpack(struct job *j, const struct layer_source *l, struct staging *st,
@@ -165,7 +178,8 @@ static int take_layer(struct job *j, const struct layer_source *l, struct err *e
 	const struct layer_info info = {.kind = "archive",
 		.source = j->o->text,
 		.bytes = got.bytes,
-		.entries = got.entries};
+		.entries = got.entries,
+		.blob = *l->hex && strcmp(l->hex, l->diff_id) != 0 ? l->hex : NULL};
 	if (layer_commit(&st, l->diff_id, &info, j->o->uuid, e) < 0)
 		return -1;
 	if (image_add_layer(j->into, l->diff_id, e) == 0)

@@ -2,8 +2,8 @@
  * is unpacked first). Every digest that the source names is verified: of index, manifest and config
  * before they are looked into, of a layer while it streams to the unpacker; a layer gets its place
  * only if the blob has the digest of the manifest, and what was unpacked the one (diff_id) of the
- * config. A layer that is stored already is not unpacked again, but its blob is verified all the
- * same. */
+ * config. A layer that is stored already is not unpacked again if it came from the same blob, whose
+ * digest is verified all the same. */
 #pragma once
 #include "runtime/image.h"
 

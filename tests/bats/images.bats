@@ -273,6 +273,21 @@ idle=('init.args=["/bin/busybox","sleep","1000"]')
 	cella_is 0 host gc
 }
 
+@test "S43 a layer that is stored goes only to an image whose blob unpacks to it" {
+	local l=$BATS_TEST_TMPDIR/l id inode
+	python3 "$TESTS/bats/layouts.py" "$l"
+	cella_is 1 image import "$l/thief" thief
+	cella_is 0 image import "$l/secret" secret
+	id=$("$CELLA" image show secret -j | jq -r '.layers[0]')
+	inode=$(stat -c %i "$CELLA_ROOT/layers/$id")
+	cella_is 1 image import "$l/thief" thief
+	error_has "$id" "but the config says"
+	cella_is 3 image show thief
+	cella_is 0 image import "$l/secret" again
+	[ "$(stat -c %i "$CELLA_ROOT/layers/$id")" = "$inode" ]
+	[ "$(find "$CELLA_ROOT/layers/$id/refs" -type f | wc -l)" -eq 2 ]
+}
+
 @test "S45 an image whose record could not be read again is not imported" {
 	local l=$BATS_TEST_TMPDIR/l
 	python3 "$TESTS/bats/layouts.py" "$l"
