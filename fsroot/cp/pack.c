@@ -238,8 +238,9 @@ static int put_hardlink(struct pack *p, const struct stat *st, const char *to, s
 	return tar_out_entry(p->out, &entry, e);
 }
 
-/* 1: it is something else by now. */
-static int pack_file(
+/* 1: it is something else by now. Whatever takes room on the stack is a function of its own: the
+ * walk calls itself 2,000 times. */
+__attribute__((noinline)) static int pack_file(
 	struct pack *p, int dir_fd, const char *name, const struct stat *was, struct err *e)
 {
 	const char *to = NULL;
@@ -266,7 +267,7 @@ static int pack_file(
 	return to ? put_hardlink(p, &st, to, e) : put_file(p, fd, &st, e);
 }
 
-static int pack_symlink(
+__attribute__((noinline)) static int pack_symlink(
 	struct pack *p, int dir_fd, const char *name, const struct stat *st, struct err *e)
 {
 	char target[TAR_NAME_MAX + 1];
@@ -277,6 +278,27 @@ static int pack_symlink(
 	struct tar_entry entry = entry_of(p, st, TAR_SYMLINK);
 	entry.link = target;
 	return tar_out_entry(p->out, &entry, e);
+}
+
+__attribute__((noinline)) static int pack_fifo(struct pack *p, const struct stat *st, struct err *e)
+{
+	struct tar_entry entry = entry_of(p, st, TAR_FIFO);
+	return tar_out_entry(p->out, &entry, e);
+}
+
+/* Its name ends so. */
+__attribute__((noinline)) static int put_dir(
+	struct pack *p, int fd, const struct stat *st, struct err *e)
+{
+	struct tar_entry entry = entry_of(p, st, TAR_DIR);
+	add_xattrs(p, fd, &entry);
+	if (p->len + 1 == sizeof p->path)
+		return err_sys(e, ENAMETOOLONG, "directory");
+	p->path[p->len] = '/';
+	p->path[p->len + 1] = '\0';
+	int r = tar_out_entry(p->out, &entry, e);
+	p->path[p->len] = '\0';
+	return r;
 }
 
 /* ---- the walk ---- */
@@ -339,16 +361,7 @@ static int pack_dir(struct pack *p, int dir_fd, const char *name, struct err *e)
 	bool is_kernels = is_of_the_kernel(fd);
 	if (is_kernels && p->is_top)
 		return err_set(e, ERR_FAILED, "'%s' is made up by the kernel", shown(p, text));
-	struct tar_entry entry = entry_of(p, &st, TAR_DIR);
-	add_xattrs(p, fd, &entry);
-	/* A directory's name ends so. */
-	if (p->len + 1 == sizeof p->path)
-		return err_sys(e, ENAMETOOLONG, "directory");
-	p->path[p->len] = '/';
-	p->path[p->len + 1] = '\0';
-	int r = tar_out_entry(p->out, &entry, e);
-	p->path[p->len] = '\0';
-	if (r < 0)
+	if (put_dir(p, fd, &st, e) < 0)
 		return -1;
 	p->answer->mounts += is_kernels;
 	return is_kernels ? 0 : pack_children(p, fd, e);
@@ -357,7 +370,6 @@ static int pack_dir(struct pack *p, int dir_fd, const char *name, struct err *e)
 static int pack_by_type(
 	struct pack *p, int dir_fd, const char *name, const struct stat *st, struct err *e)
 {
-	struct tar_entry entry;
 	switch (st->st_mode & S_IFMT) {
 	case S_IFREG:
 		return pack_file(p, dir_fd, name, st, e);
@@ -366,8 +378,7 @@ static int pack_by_type(
 	case S_IFLNK:
 		return pack_symlink(p, dir_fd, name, st, e);
 	case S_IFIFO:
-		entry = entry_of(p, st, TAR_FIFO);
-		return tar_out_entry(p->out, &entry, e);
+		return pack_fifo(p, st, e);
 	case S_IFSOCK:
 		p->answer->sockets++;
 		return 0;

@@ -36,7 +36,7 @@ teardown() {
 }
 sweep() {
 	case $1 in
-	up) in_zone up rm -rf /t ;;
+	up) in_zone up sh -c 'ulimit -n 4096; rm -rf /t' ;; # one for each level of a tree
 	off) rm -rf --one-file-system "$CELLA_ROOT/zones/off/upper/t" ;;
 	esac
 }
@@ -359,7 +359,8 @@ listing() { # zone, format
 @test "10,000 files and a deep tree" {
 	mkdir -p "$W/many"
 	(cd "$W/many" && for i in $(seq 20); do mkdir $i && (cd $i && seq -f 'file-%g' 500 | xargs touch); done)
-	mkdir -p "$W/many/$(printf 'd/%.0s' {1..900})" && echo deep >"$W/many/$(printf 'd/%.0s' {1..900})file"
+	# a process that walks it must not run out of stack
+	mkdir -p "$W/many/$(printf 'd/%.0s' {1..1900})" && echo deep >"$W/many/$(printf 'd/%.0s' {1..1900})file"
 	local z
 	for z in up off; do
 		fresh $z
