@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "fsroot/cp/seen.h"
 #include "fsroot/cp/tar_in.h"
 #include "fsroot/unpack/name.h"
 
@@ -36,6 +37,7 @@ struct unpack {
 	const struct place *dst;
 	struct answer *answer;
 	struct tar_in *in;
+	struct seen files; /* of a single stream */
 	char *buf;
 	int base_fd;
 	char top[256]; /* beneath base_fd: what all names of a single stream begin with; "" none */
@@ -285,6 +287,24 @@ static int write_content(struct unpack *u, int fd, const struct tar_entry *entry
 	return ftruncate(fd, (off_t)entry->size) < 0 ? err_sys(e, errno, "set its size") : 0;
 }
 
+/* What was there before the copy is not the stream's to give another name: it may be somebody's
+ * alone only because of the directory that it is in. */
+static int note_file(struct unpack *u, int fd, struct err *e)
+{
+	struct stat st;
+	if (!u->o->is_single)
+		return 0;
+	return fstat(fd, &st) < 0 ? err_sys(e, errno, "look at it") : seen_add(&u->files, &st, e);
+}
+
+static bool may_link(const struct unpack *u, int at, const char *name)
+{
+	struct stat st;
+	if (!u->o->is_single || defence_is_off("S38h"))
+		return true;
+	return fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && seen_has(&u->files, &st);
+}
+
 /* Written beside its place, and moved into it when it is complete. */
 static int put_file(
 	struct unpack *u, const struct tar_entry *entry, const char *name, struct err *e)
@@ -297,7 +317,8 @@ static int put_file(
 		openat(at, temp, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_sys(e, errno, "make it");
-	if (write_content(u, fd, entry, e) < 0 || set_attributes(u, fd, entry, e) < 0) {
+	if (write_content(u, fd, entry, e) < 0 || set_attributes(u, fd, entry, e) < 0 ||
+		note_file(u, fd, e) < 0) {
 		(void)unlinkat(at, temp, 0);
 		return -1;
 	}
@@ -393,8 +414,11 @@ static int put_hardlink(
 		return err_set(e, ERR_FAILED, "is a hard link to '%s', which is no file", shown);
 	if (linkat(from, last, at, temp, 0) < 0)
 		return err_sys(e, errno, "hard link to '%s'", shown);
-	int r = renameat(at, temp, at, name);
-	if (r < 0)
+	/* Of what has been linked, since the name may be another file's by now. */
+	int r = may_link(u, at, temp) ? renameat(at, temp, at, name) : 1;
+	if (r > 0)
+		r = err_set(e, ERR_FAILED, "is a hard link to '%s', which it did not bring", shown);
+	else if (r < 0)
 		err_sys(e, errno, "put it in its place");
 	(void)unlinkat(at, temp, 0); /* rename of two names of one file does nothing */
 	return r;
@@ -512,6 +536,7 @@ int unpack_stream(const struct place *dst, int base_fd, const struct unpack_opti
 	while (u.n)
 		(void)leave(&u, NULL);
 	free(u.frames);
+	seen_done(&u.files);
 	tar_in_free(u.in);
 	return r;
 }

@@ -468,6 +468,23 @@ hostile_streams_case() {
 }
 @test "S38 control: following links on the host they write outside" { control S38 hostile_streams_case; }
 
+# Into a directory that has something in it: only what the stream brought gets another name.
+others_file_case() {
+	rm -rf "$W/s" "$W/out"
+	mkdir -p "$W/out/private"
+	chmod 700 "$W/out/private"
+	echo secret >"$W/out/private/key"
+	python3 "$TESTS/bats/streams.py" "$W/s" "$W"
+	"$CELLA_BUILD/bin/cella-copy" unpack --single --contents --confine --ids 65536 --name top "$W/out" \
+		<"$W/s/others-file.tar" 2>"$W/err" || true
+	[ "$W/out/mine" -ef "$W/out/mine-too" ]
+	[ ! -e "$W/out/stolen" ] || breach "a hard link to a file that the stream did not bring"
+	grep -q 'did not bring' "$W/err" || breach "$(cat "$W/err")"
+	[ -z "$(find "$W/out" -name '.cella-cp-*')" ] || breach "a name is left"
+}
+@test "S38 a stream links to nothing that it did not bring" { holds others_file_case; }
+@test "S38 control: without that it gives away a file of the host" { control S38h others_file_case; }
+
 setuid_case() {
 	fresh up
 	in_zone up sh -c 'cp /bin/busybox /t/su; chmod 4755 /t/su'

@@ -131,3 +131,5 @@ refused.close()
 (out / "owner.tar").write_bytes(raw(entry("mine", data=b"x", uid=70000)))
 (out / "names.tar").write_bytes(raw(entry("umlaut-\u00fc", data=b"x"), entry("n" * 255, data=b"y"),
                                     entry("/".join(["d" * 200] * 12), data=b"z"), entry("line\nbreak", data=b"n")))
+(out / "others-file.tar").write_bytes(raw(entry("mine", data=b"x"), entry("mine-too", HARD, link="mine"),
+                                          entry("stolen", HARD, link="private/key")))
