@@ -150,8 +150,6 @@ load helpers
 
 @test "set refuses by name what this version cannot do" {
 	cella_is 0 create web
-	cella_is 7 set web root.readonly=true
-	error_has root.readonly
 	cella_is 7 set web 'devices=[{"path":"/dev/fuse","access":"rw"}]'
 	error_has devices
 }

@@ -307,12 +307,18 @@ has() { # zone, what /root/f must say
 @test "F01 snapshot and restore on a volume are killed at 12 instants each: the content stays" {
 	local at us # not i: `run` has one
 	"$CELLA" create web --set root.quota=16M
+	"$CELLA" start web
+	in_zone web sh -c "echo 0 >/root/f"
+	"$CELLA" stop web
+	local begin=${EPOCHREALTIME/./} total
+	"$CELLA" snapshot create web s0
+	total=$((${EPOCHREALTIME/./} - begin))
 	for at in $(seq 12); do
 		"$CELLA" start web
 		in_zone web sh -c "echo $at >/root/f"
 		"$CELLA" stop web
-		us=$((60000 * at / 12))
-		timeout --foreground -s KILL "0.$(printf %06d $us)" "$CELLA" snapshot create web s$at >/dev/null 2>&1 || true
+		us=$((total * at / 10))
+		timeout --foreground -s KILL "$((us / 1000000)).$(printf %06d $((us % 1000000)))" "$CELLA" snapshot create web s$at >/dev/null 2>&1 || true
 		"$CELLA" repair web
 		"$CELLA" start web
 		has web $at
@@ -320,7 +326,7 @@ has() { # zone, what /root/f must say
 		"$CELLA" stop web
 		# only where there is one by that name
 		"$CELLA" snapshot list web -q | grep -qx s$at || continue
-		timeout --foreground -s KILL "0.$(printf %06d $us)" "$CELLA" snapshot restore web s$at --force >/dev/null 2>&1 || true
+		timeout --foreground -s KILL "$((us / 1000000)).$(printf %06d $((us % 1000000)))" "$CELLA" snapshot restore web s$at --force >/dev/null 2>&1 || true
 		"$CELLA" repair web
 		cella_is 0 snapshot restore web s$at --force
 		"$CELLA" start web
@@ -359,7 +365,7 @@ has() { # zone, what /root/f must say
 		us=$((total * i / 25))
 		"$CELLA" start web >/dev/null 2>&1 3>&- &
 		p=$!
-		read -r -t "0.$(printf %06d $us)" <> <(:) || true
+		read -r -t "$((us / 1000000)).$(printf %06d $((us % 1000000)))" <> <(:) || true
 		# the host side is the command's only child
 		pkill -KILL -P $p 2>/dev/null || true
 		[ $((i % 2)) = 0 ] || kill -KILL $p 2>/dev/null || true
@@ -381,9 +387,9 @@ has() { # zone, what /root/f must say
 	for i in $(seq 12); do
 		"$CELLA" destroy --force web >/dev/null 2>&1 || true
 		us=$((total * i / 12))
-		timeout --foreground -s KILL "0.$(printf %06d $us)" "$CELLA" create web --set root.quota=16M >/dev/null 2>&1 || true
+		timeout --foreground -s KILL "$((us / 1000000)).$(printf %06d $((us % 1000000)))" "$CELLA" create web --set root.quota=16M >/dev/null 2>&1 || true
 		us=$((total * i / 24))
-		timeout --foreground -s KILL "0.$(printf %06d $us)" "$CELLA" destroy --force web >/dev/null 2>&1 || true
+		timeout --foreground -s KILL "$((us / 1000000)).$(printf %06d $((us % 1000000)))" "$CELLA" destroy --force web >/dev/null 2>&1 || true
 	done
 	"$CELLA" destroy --force web >/dev/null 2>&1 || true
 	cella_is 0 repair
