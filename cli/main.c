@@ -1,4 +1,5 @@
 /* cella: the command line. Everything is in the library cellacli, so that tests can call it. */
+#include "base/title.h"
 #include "cli/cli.h"
 
 #include <fcntl.h>
@@ -24,5 +25,6 @@ static void hold_standard_streams(void)
 int main(int argc, char **argv)
 {
 	hold_standard_streams();
+	title_remember(argv);
 	return cli_main(argc, (const char *const *)argv);
 }

@@ -40,7 +40,7 @@ struct enter {
 	struct enter_side side;
 	int init_fd, root_fd, group_fd;
 	int sock; /* our end */
-	char **env, *argv_login[2], *own_env[2];
+	char **env, **argv, *cwd, *argv_login[2], *own_env[2];
 	char login_name[80];
 	int code; /* 125, 126, 127 */
 };
@@ -65,6 +65,8 @@ static void enter_done(struct enter *x)
 	cg_close(&x->cg);
 	cg_host_done(&x->cg_host);
 	free_list(x->env);
+	free_list(x->argv);
+	free(x->cwd);
 	zone_close(&x->zone);
 }
 
@@ -181,6 +183,19 @@ static int build_env(struct enter *x, const struct exec_options *o, struct err *
 	return 0;
 }
 
+static int copy_list(const char *const *from, char ***ret, struct err *e)
+{
+	size_t n = 0;
+	while (from[n])
+		n++;
+	if (!(*ret = calloc(n + 1, sizeof **ret)))
+		return err_nomem(e);
+	for (size_t i = 0; i < n; i++)
+		if (!((*ret)[i] = strdup(from[i])))
+			return err_nomem(e);
+	return 0;
+}
+
 /* S01: as cella-init in a start. A zone with ids of its own cannot write a file of the host's. */
 static int choose_own_program(struct enter *x, const struct exec_options *o, struct err *e)
 {
@@ -193,7 +208,7 @@ static int choose_own_program(struct enter *x, const struct exec_options *o, str
 	if (side->program_fd < 0)
 		return -1;
 	side->program = o->own_program;
-	side->argv = (char *const *)(uintptr_t)o->argv;
+	side->argv = x->argv;
 	side->cwd = "/";
 	x->own_env[0] = defence_environment();
 	side->env = x->own_env;
@@ -203,11 +218,16 @@ static int choose_own_program(struct enter *x, const struct exec_options *o, str
 static int choose_command(struct enter *x, const struct exec_options *o, struct err *e)
 {
 	struct enter_side *side = &x->side;
+	/* What came with our own arguments is gone when they are blanked (title.h). */
+	if (o->argv && copy_list(o->argv, &x->argv, e) < 0)
+		return -1;
+	if (o->cwd && !(x->cwd = strdup(o->cwd)))
+		return err_nomem(e);
 	if (o->own_program)
 		return choose_own_program(x, o, e);
-	side->argv = (char *const *)(uintptr_t)o->argv;
-	side->program = o->login ? NULL : o->argv[0];
-	side->cwd = o->cwd ? o->cwd : "/";
+	side->argv = x->argv;
+	side->program = o->login ? NULL : x->argv[0];
+	side->cwd = x->cwd ? x->cwd : "/";
 	if (o->login) {
 		side->program = side->user.shell[0] == '/' ? side->user.shell : "/bin/sh";
 		const char *slash = strrchr(side->program, '/');

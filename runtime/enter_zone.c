@@ -3,6 +3,7 @@
 #include "base/defence.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "base/title.h"
 #include "base/sys.h"
 #include "isolation/namespaces/ns.h"
 #include "isolation/privileges/process.h"
@@ -152,6 +153,9 @@ static void give_up_all(struct enter_side *s, struct fault *f)
 	if (process_set_groups(NULL, 0, f) < 0 || process_set_ids(0, 0, 1, f) < 0 ||
 		process_set_undumpable(f) < 0)
 		fail(s, STEP_IDS, f);
+	/* Being undumpable does not hide them: the host's paths, and what `-e` says. */
+	if (!defence_is_off("S02t"))
+		title_blank();
 	if (set_streams(s, f) < 0)
 		fail(s, STEP_STDIO, f);
 	/* S04: CLOEXEC comes too late, namely after exec has walked the zone's path; a link of the

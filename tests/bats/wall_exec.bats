@@ -129,6 +129,7 @@ S02_case() {
 	S02_zone hbareapp --set security.userns=none --set "$app"
 }
 @test "S02 a process that enters cannot be looked at or traced" { holds S02_case; }
+@test "S02 control: its arguments are still the host's" { control S02t S02_zone hiso; }
 @test "S02 control: it is dumpable" { control "S02 S04 H15" S02_zone hiso; }
 
 # ---- S03 ----

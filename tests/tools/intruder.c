@@ -4,9 +4,9 @@
  *     intruder exe HITS           open what every process executes; if it is a program of Cella's,
  *                                 change it: contents, mode, owner, attributes (S01)
  *     intruder overwrite FD HITS  the same for one descriptor, for half a second
- *     intruder look HITS MARK     for every process whose arguments have MARK=1, which are those
- * that enter and have not executed the command yet: trace it, open its descriptors, directories,
- * memory, environment (S02)
+ *     intruder look HITS MARK     for every process that enters and has not executed the command
+ *                                 yet: trace it, open its descriptors, directories, memory,
+ *                                 environment, look for MARK=1 in its arguments (S02)
  *
  * Each success is a line in the file HITS. The loops run until SIGTERM, and then write "seen N" to
  * HITS.seen: how often there was something to look at. `overwrite` writes to HITS.held what it is
@@ -167,18 +167,39 @@ static int overwrite(int fd, const char *said)
 
 /* ---- look ---- */
 
-static bool is_entering(pid_t pid, const char *mark)
+static ssize_t read_of(pid_t pid, const char *name, char *line, size_t size)
 {
-	char path[40], line[4096];
-	(void)snprintf(path, sizeof path, "/proc/%d/cmdline", pid);
+	char path[40];
+	(void)snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, line, sizeof line);
+	ssize_t n = fd < 0 ? -1 : read(fd, line, size);
 	if (fd >= 0)
 		close(fd);
-	return n > 0 && memmem(line, (size_t)n, mark, strlen(mark));
+	return n;
 }
 
-static void look_at_descriptors(pid_t pid, const char *mark)
+/* Before it executes the command it has the name of the host's program; where that is a copy in
+ * memory, which has another name, its arguments are blank. */
+static bool is_entering(pid_t pid)
+{
+	char line[4096];
+	if (read_of(pid, "comm", line, sizeof line) == 6 && !memcmp(line, "cella\n", 6))
+		return true;
+	ssize_t n = read_of(pid, "cmdline", line, sizeof line), i = 0;
+	while (i < n && !line[i])
+		i++;
+	return n > 0 && i == n;
+}
+
+static void look_at_arguments(pid_t pid, const char *mark)
+{
+	char line[4096];
+	ssize_t n = read_of(pid, "cmdline", line, sizeof line);
+	if (n > 0 && memmem(line, (size_t)n, mark, strlen(mark)))
+		hit("arguments\n");
+}
+
+static void look_at_descriptors(pid_t pid)
 {
 	char path[64], name[32];
 	(void)snprintf(path, sizeof path, "/proc/%d/fd", pid);
@@ -193,7 +214,7 @@ static void look_at_descriptors(pid_t pid, const char *mark)
 		if (fd >= 0)
 			close(fd);
 	}
-	if (any && is_entering(pid, mark))
+	if (any && is_entering(pid))
 		hit("descriptors of %d\n", pid);
 	if (dir)
 		closedir(dir);
@@ -226,13 +247,14 @@ static void look_at(pid_t pid, const char *mark)
 	char path[64];
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
 		(void)snprintf(path, sizeof path, "/proc/%d/%s", pid, files[i].name);
-		if (is_open_to_us(path, files[i].flags) && is_entering(pid, mark))
+		if (is_open_to_us(path, files[i].flags) && is_entering(pid))
 			hit("%s\n", path);
 	}
-	look_at_descriptors(pid, mark);
+	look_at_descriptors(pid);
+	look_at_arguments(pid, mark);
 	if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) < 0)
 		return;
-	if (is_entering(pid, mark))
+	if (is_entering(pid))
 		hit("ptrace %d\n", pid);
 	/* It must go on, whatever it is by now. */
 	(void)ptrace(PTRACE_INTERRUPT, pid, NULL, NULL);
@@ -244,7 +266,7 @@ static void look_at(pid_t pid, const char *mark)
 static void look(DIR *proc, const char *mark)
 {
 	for (pid_t pid; (pid = next_pid(proc));)
-		if (is_entering(pid, mark)) {
+		if (is_entering(pid)) {
 			seen++;
 			look_at(pid, mark);
 		}
