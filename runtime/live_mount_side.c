@@ -275,6 +275,15 @@ static int settle_copy(const struct live *l, const struct stat *want, struct err
 	return 0;
 }
 
+/* The zone's root may have renamed the place, so that the copy is not found by name; but what is
+ * unmounted in our own namespace is unmounted in the zone as well. */
+static void take_copy_back(struct live *l)
+{
+	if (setns(l->own_ns, CLONE_NEWNS) == 0 && fchdir(l->s->tree_fd) == 0)
+		(void)umount2(".", MNT_DETACH); /* banned-ok: in our own namespace */
+	(void)enter_zone_mounts(l, NULL);
+}
+
 static int mount_locked(struct live *l, struct err *e)
 {
 	struct stat st;
@@ -292,8 +301,8 @@ static int mount_locked(struct live *l, struct err *e)
 			*e = why;
 		return -1;
 	}
-	if (r == 0)
-		r = settle_copy(l, &st, e);
+	if (r == 0 && (r = settle_copy(l, &st, e)) < 0)
+		take_copy_back(l);
 	restore_propagation(l);
 	return r;
 }
@@ -312,6 +321,13 @@ static int mount_in_zone(struct live *l, struct err *e)
 
 /* ---- umount ---- */
 
+static int is_not_there(const struct live *l, struct err *e)
+{
+	err_set(e, ERR_STATE, "what cella has mounted on '%s' is not there any more", l->s->target);
+	return err_hint(e, "the zone's root may have unmounted or moved it, or mounted something "
+			   "over it");
+}
+
 static int umount_in_zone(struct live *l, struct err *e)
 {
 	char dir[PATH_MAX];
@@ -323,14 +339,12 @@ static int umount_in_zone(struct live *l, struct err *e)
 	(void)snprintf(dir, sizeof dir, "%.*s", (int)(name - l->s->target), l->s->target);
 	autofd int parent = path_open_in(l->root, dir, O_PATH | O_DIRECTORY, 0);
 	autofd int fd = parent < 0 ? -1 : openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
+		return is_not_there(l, e);
 	if (fd < 0 || fstat(fd, &st) < 0 || look(fd, &x) < 0)
 		return zone_error(errno, "find", l->s->target, e);
-	if (st.st_dev != l->s->dev || st.st_ino != l->s->ino || !is_mount_root(&x)) {
-		err_set(e, ERR_STATE, "what cella has mounted on '%s' is not there any more",
-			l->s->target);
-		return err_hint(e, "the zone's root may have unmounted it, or mounted something "
-				   "over it");
-	}
+	if (st.st_dev != l->s->dev || st.st_ino != l->s->ino || !is_mount_root(&x))
+		return is_not_there(l, e);
 	fd_close(&fd); /* it would be in use */
 	if (fchdir(parent) < 0)
 		return zone_error(errno, "enter", dir, e);

@@ -72,11 +72,39 @@ spec_mounts() { jq -c "[.mounts[]?.target]" "$CELLA_ROOT/zones/$1/spec.json"; }
 	cella_is 4 umount web /srv/www
 	error_has "not there any more"
 	cella_is 3 umount web /srv/www
+	# and where it was as well
+	"$CELLA" mount web "$STORE/src/www" /srv/www
+	in_zone web sh -c 'umount /srv/www && rmdir /srv/www'
+	cella_is 4 umount web /srv/www
+	error_has "not there any more"
+	cella_is 3 umount web /srv/www
 	# something of the zone's on top of it is not ours either
 	"$CELLA" mount web "$STORE/src/www" /srv/www
 	in_zone web mount -t tmpfs over /srv/www
 	cella_is 4 umount web /srv/www
 	[ "$(mounted web /own)$(mounted web /srv/www)" = 12 ]
+}
+
+@test "the zone's root renames the target meanwhile: mounted and listed, or neither" {
+	local found=0 n
+	running web
+	in_zone web mkdir -p /srv/a/t
+	in_zone web sh -c '(while :; do mv -T /srv/a /srv/b; mv -T /srv/b /srv/a; done) >/dev/null 2>&1 & echo $! >/tmp/pid'
+	for n in $(seq 300); do
+		cella mount web "$STORE/src/www" /srv/a/t >/dev/null 2>&1
+		if [ "$status" -ne 0 ]; then
+			run ! grep -F "$STORE/src/www" "/proc/$(zone_pid web)/mountinfo"
+			[ "$(jq length "$CELLA_RUN/zones/web/mounts.json")" -eq 0 ]
+			[[ $stderr != *"find what was mounted"* ]] || found=$((found + 1))
+			[ $found -lt 5 ] || break
+		fi
+		"$CELLA" umount web /srv/a/t >/dev/null 2>&1 || true
+		in_zone web sh -c 'while grep -q src/www /proc/self/mountinfo; do umount /srv/a/t; umount /srv/b/t; done
+			if [ -d /srv/a ]; then rmdir /srv/b/t /srv/b; fi' >/dev/null 2>&1 || true
+	done
+	in_zone web sh -c 'kill $(cat /tmp/pid)'
+	[ $found -gt 0 ] || skip "it was never renamed at the right moment"
+	run ! grep -F shared: "/proc/$(zone_pid web)/mountinfo"
 }
 
 @test "--persist: in the spec and there, or neither" {
