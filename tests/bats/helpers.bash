@@ -60,7 +60,8 @@ audit() {
 		for p in $(grep -slF ".$STORE_ID" /proc/[0-9]*/cgroup); do
 			p=${p%/cgroup}
 			# a zombie without its keeper waits for the host's init, which takes its time
-			grep -qs '^State:.Z' "$p/status" || echo "process in group $(cat "$p/comm" 2>/dev/null)"
+			# and one that has ended since it was found has no name
+			grep -qs '^State:.Z' "$p/status" || ! exe=$(cat "$p/comm" 2>/dev/null) || echo "process in group $exe"
 		done
 		while read -r p exe; do
 			! grep -qsF ".$STORE_ID" "$p/cgroup" && grep -qszF "CELLA_ROOT=$CELLA_ROOT" "$p/environ" &&
