@@ -204,10 +204,15 @@ bool ending_is_swept(struct keeper *k)
  * inherit: its action is left to exec, since setting it would forget one that has come. */
 static void normal_signals(int held)
 {
-	struct sigaction normal = {.sa_handler = SIG_DFL};
-	for (int sig = 1; sig < NSIG; sig++)
-		if (sig != held)
-			(void)sigaction(sig, &normal, NULL);
+	struct sigaction ignore = {.sa_handler = SIG_IGN}, normal = {.sa_handler = SIG_DFL};
+	for (int sig = 1; sig < NSIG; sig++) {
+		if (sig == held)
+			continue;
+		/* First forget one that is pending: a SIGTERM that came when init had ended, so
+		 * that poll did not let it in, would end us as soon as it is unblocked. */
+		(void)sigaction(sig, &ignore, NULL);
+		(void)sigaction(sig, &normal, NULL);
+	}
 	sigset_t mask;
 	(void)sigemptyset(&mask);
 	if (held)
