@@ -4,6 +4,7 @@
  * It prints one TAP line per test and exits 1 if any check failed. */
 #pragma once
 #include <inttypes.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -57,6 +58,10 @@ static int test_failures;
 	int main(void)                                                                             \
 	{                                                                                          \
 		int n = 0, bad = 0;                                                                \
+		/* A shell ignores them for what it runs in the background, and all would inherit. \
+		 */                                                                                \
+		(void)signal(SIGINT, SIG_DFL);                                                     \
+		(void)signal(SIGQUIT, SIG_DFL);                                                    \
 		for (struct test_case *t = test_first; t; t = t->next) {                           \
 			int before = test_failures;                                                \
 			t->run();                                                                  \
