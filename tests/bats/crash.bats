@@ -25,7 +25,7 @@ stopped_web() { "$CELLA" kill web >/dev/null 2>&1 || "$CELLA" repair web; }
 		us=$((total * i / 50 + RANDOM % 200))
 		"$CELLA" start web >/dev/null 2>&1 3>&- &
 		p=$!
-		read -r -t "0.$(printf %06d $us)" <> <(:) || true
+		read -r -t "$(printf %d.%06d $((us / 1000000)) $((us % 1000000)))" <> <(:) || true
 		# the host side is the command's only child; later it is the keeper
 		pkill -KILL -P $p 2>/dev/null || true
 		wait $p || true

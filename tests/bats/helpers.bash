@@ -131,6 +131,8 @@ state_is() { # zone state
 	[ "$s" = "$2" ] || { echo "zone $1 is '$s', want '$2'"; return 1; }
 }
 # A condition that must come true within S seconds: for what another process does in its own time.
+# A deadline, for what must not hang: CELLA_TEST_SLOW times as long under emulation.
+secs() { echo $(($1 * ${CELLA_TEST_SLOW:-1})); }
 # CELLA_TEST_SLOW: this many times as long, under emulation.
 eventually() {
 	local end=$((SECONDS + $1 * ${CELLA_TEST_SLOW:-1}))

@@ -99,8 +99,8 @@ self_case() {
 			printf '#!/bin/sh\nexec sleep 1000\n' >"$CELLA_ROOT/zones/z/upper/root/init"
 			chmod 755 "$CELLA_ROOT/zones/z/upper/root/init"
 		fi
-		timeout 10 "$CELLA" start z >/dev/null 2>&1 || true
-		[ $how = start ] || timeout 2 "$CELLA" exec z -- /root/trap >/dev/null 2>&1 || true
+		timeout $(secs 10) "$CELLA" start z >/dev/null 2>&1 || true
+		[ $how = start ] || timeout $(secs 2) "$CELLA" exec z -- /root/trap >/dev/null 2>&1 || true
 		if grep -v memfd "$CELLA_ROOT/zones/z/upper/loader-ran" 2>/dev/null; then
 			breach "$how: a program of the zone's runs as a file of the host"
 		fi

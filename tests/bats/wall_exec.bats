@@ -360,9 +360,9 @@ S14_case() {
 # `exec -u NAME` must answer within a second, by the zone's file or not at all.
 answers_soon() { # what, file, code, user
 	local z=$1 what=$2 want=$3 user=$4 got=0 begin=${EPOCHREALTIME/[.,]/} took
-	OUT=$(timeout -s KILL 2 "$CELLA" exec -u "$user" "$z" -- sh -c 'id -u; id -g' </dev/null 2>"$BATS_TEST_TMPDIR/err") || got=$?
+	OUT=$(timeout -s KILL $(secs 2) "$CELLA" exec -u "$user" "$z" -- sh -c 'id -u; id -g' </dev/null 2>"$BATS_TEST_TMPDIR/err") || got=$?
 	took=$(((${EPOCHREALTIME/[.,]/} - begin) / 1000))
-	[ $took -lt 1000 ] || breach "$z, $what: no answer for $took ms"
+	[ $took -lt $(secs 1000) ] || breach "$z, $what: no answer for $took ms"
 	[ $got = "$want" ] || breach "$z, $what, -u $user: exit code $got, not $want: $OUT $(<"$BATS_TEST_TMPDIR/err")"
 }
 put_at() { in_zone "$1" sh -c "rm -rf '$2' && $3" </dev/null; } # zone, file, command that makes another thing there
@@ -441,7 +441,7 @@ S15_race() {
 	racer_start fifo "/proc/$(zone_pid bare)/root/etc/passwd"
 	for i in $(seq 100); do
 		got=0
-		OUT=$(timeout -s KILL 2 "$CELLA" exec -u app bare -- grep Uid /proc/self/status 2>/dev/null) || got=$?
+		OUT=$(timeout -s KILL $(secs 2) "$CELLA" exec -u app bare -- grep Uid /proc/self/status 2>/dev/null) || got=$?
 		[[ $got == 125 || ($got == 0 && $OUT == *1000*1000*1000*1000) ]] || breach "exec $i: exit code $got, '$OUT'"
 		[ $got != 0 ] || n=$((n + 1))
 		! breaches || break

@@ -53,7 +53,7 @@ S17_case() {
 pushes_fail() { # reach, TYPED, what is typed, verb...
 	local typed=$2 out reach=$1 n
 	shift 2
-	out=$(timeout -s KILL 30 python3 "$TESTS/bats/at_terminal.py" "$typed" "$CELLA" "$@" 2>&1) || breach "$*: $out"
+	out=$(timeout -s KILL $(secs 30) python3 "$TESTS/bats/at_terminal.py" "$typed" "$CELLA" "$@" 2>&1) || breach "$*: $out"
 	n=$(grep -cE '^(push|paste)[^ ]* [^ ]+: 1$' <<<"$out") || true
 	[ "$n" -ge "$reach" ] || breach "$*: only $n were refused: $out"
 	out=$(grep -vE '^(push|paste)[^ ]* [^ ]+: 1$' <<<"$out") || true
@@ -109,16 +109,16 @@ S41_attack() { # keeper: while 500 say nothing and one reads nothing
 	n=$(find "/proc/$k/fd" -type l | wc -l)
 	[ "$n" -le 40 ] || breach "the keeper holds $n descriptors"
 	begin=$SECONDS
-	timeout -s KILL 8 "$CELLA" exec slow -- sh -c 'head -c 32000000 /dev/zero | tr "\0" x >/dev/console && echo end >/dev/console' ||
+	timeout -s KILL $(secs 8) "$CELLA" exec slow -- sh -c 'head -c 32000000 /dev/zero | tr "\0" x >/dev/console && echo end >/dev/console' ||
 		breach "the zone waits for a client that does not read"
 	! breaches || return 0
 	echo "32 MB in $((SECONDS - begin)) s"
 	after=$(rss "$k")
 	[ $((after - before)) -le 200 ] || breach "the keeper grew from $before to $after KiB"
 	# who comes now is served
-	reply=$(timeout -s KILL 5 bash -c "(sleep 0.5; echo 'echo he''llo'; sleep 0.5; printf '\x1dq') | '$CELLA' console -n 0 slow" 2>&1) || true
+	reply=$(timeout -s KILL $(secs 5) bash -c "(sleep 0.5; echo 'echo he''llo'; sleep 0.5; printf '\x1dq') | '$CELLA' console -n 0 slow" 2>&1) || true
 	[[ $reply == *hello* ]] || breach "a new console: '$reply'"
-	timeout -s KILL 10 "$CELLA" stop -t 5s slow || breach "stop: no answer"
+	timeout -s KILL $(secs 10) "$CELLA" stop -t 5s slow || breach "stop: no answer"
 	eventually 3 test ! -d "/proc/$k" || breach "the keeper stays"
 }
 S41_case() {
@@ -162,7 +162,7 @@ tracing() {
 traced() { # what else may be executed, command...
 	local other=$1 out
 	shift
-	(cd "$BATS_TEST_TMPDIR/cwd" && timeout -s KILL 30 $STRACE "$@") \
+	(cd "$BATS_TEST_TMPDIR/cwd" && timeout -s KILL $(secs 30) $STRACE "$@") \
 		>"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" </dev/null && TRACED=0 || TRACED=$?
 	out=$(executed "$BATS_TEST_TMPDIR/trace" "$other") || true
 	[ -z "$out" ] || breach "$*: executes $out"
@@ -174,7 +174,7 @@ no_canary() {
 
 refuses() { # arguments: exit 2 or 3 (exec and shell: 125), and a word about it
 	local code=0
-	timeout -s KILL 10 "$CELLA" "$@" </dev/null >/dev/null 2>"$BATS_TEST_TMPDIR/err" || code=$?
+	timeout -s KILL $(secs 10) "$CELLA" "$@" </dev/null >/dev/null 2>"$BATS_TEST_TMPDIR/err" || code=$?
 	[[ $code == [23] || ($1 == @(shell|exec) && $code == 125) ]] || breach "$*: exit code $code: $(<"$BATS_TEST_TMPDIR/err")"
 	[ -s "$BATS_TEST_TMPDIR/err" ] || breach "$*: says nothing"
 }

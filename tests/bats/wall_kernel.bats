@@ -347,7 +347,7 @@ S31_judge() { # zone, what was tried, bomb's answer
 	n=$(group_file "$1" memory.peak memory.max_usage_in_bytes || echo 0)
 	[ "$n" -le $S31_mem ] || breach "$2: $n bytes were in use"
 	# the host is usable: other zones start, and at once
-	timeout 5 "$CELLA" list >/dev/null || breach "$2: the host does not answer"
+	timeout $(secs 5) "$CELLA" list >/dev/null || breach "$2: the host does not answer"
 }
 S31_case() {
 	local z answer

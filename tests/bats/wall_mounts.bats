@@ -61,7 +61,7 @@ undo_case() {
 	for i in $(seq 25); do
 		"$CELLA" kill sys >/dev/null 2>&1 || "$CELLA" repair sys
 		us=$((total * i / 25))
-		timeout --foreground -s KILL "$(printf '0.%06d' $us)" "$CELLA" start sys >/dev/null 2>&1 || true
+		timeout --foreground -s KILL "$(printf '%d.%06d' $((us / 1000000)) $((us % 1000000)))" "$CELLA" start sys >/dev/null 2>&1 || true
 		cella_is 0 list
 	done
 	"$CELLA" repair

@@ -62,7 +62,7 @@ tree_is_ours() { # zone, what was tried
 
 # The zone starts with a tree of ours, or its start is refused and says which name it was.
 starts_or_names() { # zone, name, what was tried
-	run --separate-stderr timeout 20 "$CELLA" start "$1"
+	run --separate-stderr timeout $(secs 20) "$CELLA" start "$1"
 	case $status in
 	0)
 		tree_is_ours "$1" "$3"
@@ -182,7 +182,7 @@ fakes_case() {
 			fifo) mkfifo "$(upper sys)/$d" ;;
 			*) ln -s "$what" "$(upper sys)/$d" ;;
 			esac
-			run --separate-stderr timeout 20 "$CELLA" start sys
+			run --separate-stderr timeout $(secs 20) "$CELLA" start sys
 			[ "$status" = 1 ] && [[ $stderr == *"/$d"*"ordinary directory"* ]] ||
 				breach "/$d is $what: exit $status: $stderr"
 			rm "$(upper sys)/$d"

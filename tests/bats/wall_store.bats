@@ -108,7 +108,7 @@ NASTY=$'\e[2J\e]52;c;YWJj\a\x9b31m\xc2\x9b32m\xe2\x80\xae\r\b\x7f'
 shown() { # command...: whatever its exit, what it prints
 	echo "\$ ${*:1:2}" >>"$BATS_TEST_TMPDIR/shown"
 	local code=0
-	timeout 20 "$CELLA" "$@" >>"$BATS_TEST_TMPDIR/shown" 2>&1 </dev/null || code=$?
+	timeout $(secs 20) "$CELLA" "$@" >>"$BATS_TEST_TMPDIR/shown" 2>&1 </dev/null || code=$?
 	case $code in
 	124 | 13[0-9]) breach "$1 hangs or crashes" ;;
 	esac
@@ -222,7 +222,7 @@ information_case() {
 		# endless or acting ones apart: kmsg, kpage*, trace_pipe, mem, pagemap, clear_refs
 		run in_zone $z sh -c 'find /proc /sys -type f ! -name kmsg ! -name "kpage*" ! -name trace_pipe ! -name mem \
 				! -name pagemap ! -name clear_refs 2>/dev/null >/tmp/files
-			xargs timeout 20 grep -lF -f /tmp/secrets </tmp/files 2>/dev/null
+			xargs timeout '"$(secs 20)"' grep -lF -f /tmp/secrets </tmp/files 2>/dev/null
 			echo "looked at $(wc -l </tmp/files)"; rm /tmp/files /tmp/secrets'
 		[[ $output == "looked at "* ]] || breach "$z finds names of the host or of others in: $output"
 		[ "${output##* }" -gt 1000 ] || void "$output files"
@@ -243,7 +243,7 @@ verbs_case() (
 		"stop web" "kill web" "restart web" "wait web" "exec web -- id" "shell web" "set web hostname=x" "edit web" \
 		"create x" "clone web x" "rename web x" "destroy --force web" "run -- true" repair; do
 		# shellcheck disable=SC2086 # words
-		run timeout 10 "${nobody[@]}" "$cella" $verb </dev/null
+		run timeout $(secs 10) "${nobody[@]}" "$cella" $verb </dev/null
 		# where the exit code is the command's, 125 says that it never ran
 		case $status:$verb in
 		6:*) ;;
@@ -290,8 +290,8 @@ flood_case() { # bytes
 	wait $client || true
 	exec {input}>&-
 	state_is web running || breach "it does not run any more"
-	timeout 30 "$CELLA" log -n 3 web | grep -q fill || breach "the log has not the last line"
-	timeout 30 "$CELLA" stop web || breach "stop fails"
+	timeout $(secs 30) "$CELLA" log -n 3 web | grep -q fill || breach "the log has not the last line"
+	timeout $(secs 30) "$CELLA" stop web || breach "stop fails"
 	"$CELLA" destroy --force web
 }
 @test "S42 a zone floods its console with 100 MB" { holds flood_case 100000000; }
@@ -319,7 +319,7 @@ full_case() (
 	local what
 	for what in "create third" "set other description=$(head -c 3000 /dev/zero | tr '\0' x)" "clone other third" "start other"; do
 		# shellcheck disable=SC2086 # words
-		run --separate-stderr timeout 60 "$CELLA" $what
+		run --separate-stderr timeout $(secs 60) "$CELLA" $what
 		echo "$what: $status $stderr"
 		[ "$status" = 0 ] || { [ "$status" = 1 ] && [[ ${stderr,,} == *"no space left"* ]]; } || breach "$what: exit $status: $stderr"
 	done
@@ -372,7 +372,7 @@ premade_case() {
 				put $what "$at"
 				for verb in list "start web" "kill web"; do
 					# shellcheck disable=SC2086 # words
-					run --separate-stderr timeout 15 "$CELLA" $verb
+					run --separate-stderr timeout $(secs 15) "$CELLA" $verb
 					case $status in
 					0 | 1 | 4 | 7 | 8) ;;
 					*) breach "$what at ${at##*/}: $verb exits $status: $stderr" ;;
@@ -391,7 +391,7 @@ premade_case() {
 		put dir-link "$CELLA_RUN/zones/web"
 		for verb in "start web" "stop web" "kill web" repair; do
 			# shellcheck disable=SC2086 # words
-			timeout 15 "$CELLA" $verb 2>/dev/null || [ $? != 124 ] || breach "a link at web: $verb hangs"
+			timeout $(secs 15) "$CELLA" $verb 2>/dev/null || [ $? != 124 ] || breach "a link at web: $verb hangs"
 		done
 		canary_same "$CANARY" "a link at web: the directory it leads to"
 		rm -f "$CELLA_RUN/zones/web"
@@ -412,7 +412,7 @@ lock_dir_case() {
 	for what in link dir-link nowhere fifo foreign foreign-dir; do
 		run --separate-stderr unshare -m --propagation private env CANARY="$CANARY" what="$what" bash -c '
 			mount -t tmpfs -o mode=0755 t /run && put "$what" /run/cella-host &&
-				exec timeout 10 "$0" list' "$CELLA"
+				exec timeout '"$(secs 10)"' "$0" list' "$CELLA"
 		[ "$status" = 7 ] && [[ $stderr == */run/cella-host* ]] || breach "$what: exit $status: $stderr"
 		canary_same "$CANARY" "$what: what it leads to"
 	done
