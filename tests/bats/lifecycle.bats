@@ -90,7 +90,7 @@ load helpers
 	cella_is 0 create src
 	cella_is 0 start src
 	in_zone src sh -c 'echo data >/root/file'
-	cella_is 4 clone src dst
+	cella_is 4 rename src other
 	error_has running
 	cella_is 0 stop src
 	cella_is 0 clone src dst
