@@ -103,6 +103,12 @@ class Host:
                 os.rmdir(g)
             except OSError:
                 pass
+        # podman leaves a mount on its own directory.
+        with open("/proc/self/mountinfo", encoding="utf-8") as f:
+            left = [line.split()[4] for line in f]
+        for at in reversed(left):
+            if at.startswith(f"{self.work}/"):
+                self.sh("umount", at, check=False)
         shutil.rmtree(self.work, ignore_errors=True)
 
     def make_path(self):
