@@ -57,11 +57,11 @@ int walk_later(struct walk_dir *d, const char *name, struct err *e)
 static int visit(
 	struct walk *w, struct walk_dir *d, const struct dirent64 *ent, bool again, struct err *e)
 {
-	int r = 1;
+	int r = 0;
 	if (!strcmp(ent->d_name, ".") || !strcmp(ent->d_name, ".."))
 		return 1;
 	if (!again)
-		r = w->ops->entry(w, d, ent->d_name, e) < 0 ? -1 : 1;
+		r = w->ops->entry(w, d, ent->d_name, e);
 	else if (ent->d_type == DT_DIR || ent->d_type == DT_UNKNOWN)
 		r = w->ops->is_later(w, d, ent->d_name, e);
 	if (r < 0 || (again && r > 0 && walk_later(d, ent->d_name, e) < 0))
