@@ -34,13 +34,14 @@ static void prepare(struct enter_side *s, struct fault *f)
 {
 	size_t at = 0;
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* H17, H18: nothing of the caller's. First his real-time priority: with one, a process is
+	 * not let into a cpu group of v1. */
+	process_reset_scheduling();
 	if (cg_attach_self(s->attach_fds, s->n_attach, &at) < 0) {
 		fault_set(f, "cgroup.procs");
 		fail(s, STEP_CGROUP, f);
 	}
-	/* H17, H18: nothing of the caller's. To lower the score takes what a container as host may
-	 * not have. */
-	process_reset_scheduling();
+	/* To lower the score takes what a container as host may not have. */
 	static const char own_score[] = "/proc/self/oom_score_adj"; /* banned-ok: host's mounts */
 	if (!defence_is_off("H18"))
 		(void)path_write_virtual(AT_FDCWD, own_score, s->oom_score);

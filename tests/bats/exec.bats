@@ -22,6 +22,17 @@ teardown() { [ "$(pgrep -c -f "$CELLA exec" || true)" = 0 ]; }
 	error_has "no zone"
 }
 
+@test "H17 the caller's real-time priority and processors stay with the caller" {
+	# field 18: priority, 20 is nice 0; 40 and 41: real-time priority and policy
+	run chrt -f 10 "$CELLA" exec web -- awk '{print $18, $40, $41}' /proc/self/stat
+	[ "$status" = 0 ]
+	[ "$output" = "20 0 0" ]
+	cella exec web -- grep Cpus_allowed_list /proc/self/status
+	local all=$output
+	run taskset -c 0 "$CELLA" exec web -- grep Cpus_allowed_list /proc/self/status
+	[ "$output" = "$all" ]
+}
+
 @test "three pipes that stay three" {
 	cella exec web -- sh -c 'echo out; echo err >&2'
 	[ "$output" = out ]
