@@ -21,6 +21,14 @@
 
 /* --- the pair ------------------------------------------------------------------------------- */
 
+/* One queue each, said so: veth uses one in any case, but else makes as many as there may be
+ * processors and gives all but one back, with a grace period of the kernel for each end. */
+static void put_one_queue(struct nl_batch *b)
+{
+	nl_put_u32(b, IFLA_NUM_TX_QUEUES, 1);
+	nl_put_u32(b, IFLA_NUM_RX_QUEUES, 1);
+}
+
 /* Neither end is up: the peer cannot be before the pair is tied together (ENOTCONN). */
 static int make_pair(int fd, const struct net_zone_plan *p, int *ret_errno, struct err *e)
 {
@@ -32,6 +40,7 @@ static int make_pair(int fd, const struct net_zone_plan *p, int *ret_errno, stru
 		"make interface '%s' with '%s' in the zone", p->host_if, p->zone_if);
 	nl_put_str(&b, IFLA_IFNAME, p->host_if);
 	nl_put_u32(&b, IFLA_MTU, mtu);
+	put_one_queue(&b);
 	void *info = nl_nest(&b, IFLA_LINKINFO);
 	nl_put_str(&b, IFLA_INFO_KIND, "veth");
 	void *data = nl_nest(&b, IFLA_INFO_DATA);
@@ -40,6 +49,7 @@ static int make_pair(int fd, const struct net_zone_plan *p, int *ret_errno, stru
 	nl_put_str(&b, IFLA_IFNAME, p->zone_if);
 	nl_put_u32(&b, IFLA_NET_NS_FD, (uint32_t)p->netns_fd);
 	nl_put_u32(&b, IFLA_MTU, mtu);
+	put_one_queue(&b);
 	nl_put(&b, IFLA_ADDRESS, p->mac.bytes, sizeof p->mac.bytes);
 	nl_nest_end(&b, peer);
 	nl_nest_end(&b, data);
