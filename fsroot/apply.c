@@ -168,8 +168,8 @@ static int op_new_fs(const struct mount_op *op, int target_fd, struct fault *f)
 static int op_self(const struct mount_op *op, int target_fd, struct fault *f)
 {
 	bool recursive = op->flags & MOUNT_OP_RECURSIVE;
-	autofd int tree = tree_clone(target_fd, "", recursive);
-	if (tree < 0 || tree_set_attrs(tree, recursive, op->attr_set, op->attr_clr) < 0)
+	autofd int tree = tree_clone_with(target_fd, "", recursive, op->attr_set, op->attr_clr);
+	if (tree < 0)
 		return fault_set(f, op->target);
 	return attach_on(tree, target_fd, op, f);
 }
@@ -182,10 +182,12 @@ static int op_mask(
 	if (fstat(target_fd, &st) < 0)
 		return fault_set(f, op->target);
 	const char *with = S_ISDIR(st.st_mode) ? "dir" : "file";
-	autofd int tree = defence_is_off("S05") && S_ISREG(st.st_mode)
-				  ? tree_clone(plan->fds[MOUNT_SLOT_ROOT], "dev/null", false)
-				  : tree_clone(plan->fds[op->slot], with, false);
-	if (tree < 0 || tree_set_attrs(tree, false, MOUNT_ATTR_RDONLY, 0) < 0)
+	autofd int tree =
+		defence_is_off("S05") && S_ISREG(st.st_mode)
+			? tree_clone_with(plan->fds[MOUNT_SLOT_ROOT], "dev/null", false,
+				  MOUNT_ATTR_RDONLY, 0)
+			: tree_clone_with(plan->fds[op->slot], with, false, MOUNT_ATTR_RDONLY, 0);
+	if (tree < 0)
 		return fault_set(f, op->target);
 	return attach_on(tree, target_fd, op, f);
 }

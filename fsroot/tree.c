@@ -88,6 +88,12 @@ int tree_new_fs_err(const char *fstype, const struct tree_option *options, size_
 
 int tree_clone(int dirfd, const char *path, bool recursive)
 {
+	return tree_clone_with(dirfd, path, recursive, 0, 0);
+}
+
+int tree_clone_with(
+	int dirfd, const char *path, bool recursive, uint64_t attr_set, uint64_t attr_clr)
+{
 	unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW;
 	if (recursive)
 		flags |= AT_RECURSIVE;
@@ -98,7 +104,8 @@ int tree_clone(int dirfd, const char *path, bool recursive)
 		return -1;
 	/* The copy of a shared mount is a peer of it: what is attached on the copy would appear on
 	 * the host (R1). */
-	struct mount_attr attr = {.propagation = MS_PRIVATE};
+	struct mount_attr attr = {
+		.attr_set = attr_set, .attr_clr = attr_clr, .propagation = MS_PRIVATE};
 	flags = AT_EMPTY_PATH | (recursive ? (unsigned)AT_RECURSIVE : 0);
 	if (mount_setattr(tree, "", flags, &attr, sizeof attr) < 0)
 		return -1;

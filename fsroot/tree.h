@@ -29,6 +29,9 @@ void tree_read_reason(int fs_fd, char *reason, size_t size);
  * namespace: clone what you need before tree_private_mountns(). -1 with errno. Async-signal-safe.
  */
 int tree_clone(int dirfd, const char *path, bool recursive);
+/* The same with attributes (MOUNT_ATTR_*) set and cleared, on all of it if recursive. */
+int tree_clone_with(
+	int dirfd, const char *path, bool recursive, uint64_t attr_set, uint64_t attr_clr);
 /* The same of what `fd` is, but a peer of the mount that it lies on, if that is shared: what is
  * attached on the copy appears there as well. -1 with errno. */
 int tree_clone_peer(int fd);
