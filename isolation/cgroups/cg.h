@@ -75,6 +75,7 @@ struct cg_host {
 	int v2;			 /* index in hier of the cgroup2 mount, or -1 */
 	uint32_t controllers;	 /* union over all hierarchies */
 	bool from_cache;	 /* libcgroup was not needed */
+	bool borrowed;		 /* its descriptors are those of another one, which lives longer */
 	enum cg_manager manager; /* for new groups; CG_MANAGER_CGROUPFS after a load */
 	/* Path of our groups beneath each hierarchy's root, without systemd: "cella" unless set
 	 * after the load. Relative, no "..". */

@@ -72,7 +72,7 @@ static int hier_open(struct cg_hier *h)
 
 void cg_host_done(struct cg_host *h)
 {
-	for (size_t i = 0; i < h->n; i++)
+	for (size_t i = 0; i < h->n && !h->borrowed; i++)
 		fd_close(&h->hier[i].root_fd);
 	*h = (struct cg_host){0};
 }
