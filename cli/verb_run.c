@@ -150,6 +150,8 @@ static int carry(struct session *s, struct err *e)
 		.on_signal = forward,
 		.arg = s,
 	};
+	/* Removing it is ours, the keeper's only if we die, or if it is there already. */
+	(void)keeper_sweeping(s->started.exit_fd);
 	if (relay_run(&r, e) < 0 || keeper_wait_exit(s->started.exit_fd, -1, &how, e) < 0)
 		return -1;
 	if (how.reason == KEEPER_OOM)
@@ -178,13 +180,15 @@ static int run_created(struct session *s)
 		code = COMMAND_TOOL_FAILED;
 	if (e.cls)
 		(void)report_error(s->cli, s->name, &e);
-	fd_close(&s->started.exit_fd);
 	fd_close(&s->started.pty_fd);
 	for (int i = 0; i < 3; i++)
 		fd_close(&s->ours[i]);
-	/* `cella _ended` may have been faster. */
+	/* `cella _ended` may have been faster, or another command. */
 	if (zone_destroy(s->store, s->name, true, &why) < 0 && why.cls != ERR_NOT_FOUND)
 		(void)report_error(s->cli, s->name, &why);
+	else if (s->started.exit_fd >= 0)
+		(void)keeper_swept(s->started.exit_fd);
+	fd_close(&s->started.exit_fd);
 	return code;
 }
 

@@ -46,6 +46,9 @@ static int end_it(struct zone *z, bool force, struct err *e)
 {
 	struct zone_state st;
 	if (force) {
+		struct store_name own = store_host_name(z->store, z->name);
+		bool known = state_read(z->store, z->name, &st, NULL) == 0 && st.phase &&
+			     strcmp(st.cgroup, own.s) == 0;
 		/* Whatever a verb left half done goes with the zone. */
 		const struct stop_options o = {.timeout_ms = -1,
 			.kill_at_once = true,
@@ -55,7 +58,9 @@ static int end_it(struct zone *z, bool force, struct err *e)
 		(void)intent_clear(z->dir_fd, NULL);
 		if (zone_stop_locked(z, &o, &changed, e) < 0)
 			return -1;
-		/* By name, whatever the state file said: a group that it does not know. */
+		/* By name, where the state file did not say it: a group that it does not know. */
+		if (known)
+			return 0;
 		st = (struct zone_state){0};
 		return zone_sweep(z->store, z->name, &st, e);
 	}
@@ -78,7 +83,8 @@ static int destroy_locked(struct zone *z, bool force, struct err *e)
 	/* From here on it is gone, whatever happens: a crash leaves work for repair only. */
 	if (staging_take(s, s->zones_fd, z->name, "gone", &st, e) < 0)
 		return -1;
-	(void)fsync(s->zones_fd);
+	if (!z->record.in_memory)
+		(void)fsync(s->zones_fd);
 	int r = remains_give_back(&st, e);
 	if (remains_remove_logs(s, z->name, r < 0 ? NULL : e) < 0)
 		r = -1;

@@ -7,8 +7,9 @@
  *     'i' bytes     console input                'x' struct keeper_exit (after its letter)
  *     'w' rows cols window size (u16 each)       'b'           refused: too many clients
  *     'n'           notify me when it ends
- *     's'           as 'n', and: I hold the zone's lock, I will sweep. The keeper waits for 'd'
- *                   (swept: keeper just exits) or end of file (client died: keeper sweeps). */
+ *     's'           as 'n', and: I will sweep, under the zone's lock. The keeper waits for 'd'
+ *                   (swept: keeper just exits) or end of file (client died: keeper sweeps).
+ *                   A stop holds the lock by then, `cella run` takes it when the zone has ended. */
 #pragma once
 #include <signal.h>
 #include <stdint.h>
