@@ -290,6 +290,16 @@ static int write_replace(int dir_fd, const char *name, const void *data, size_t 
 	return 0;
 }
 
+int path_write_draft(
+	int dir_fd, const char *name, const void *data, size_t len, mode_t mode, struct err *e)
+{
+	autofd int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode);
+	if (fd < 0 || fchmod(fd, mode) < 0 || fd_write_all(fd, data, len) < 0 ||
+		ftruncate(fd, (off_t)len) < 0)
+		return err_sys(e, errno, "write '%s'", name);
+	return 0;
+}
+
 int path_write_atomic(
 	int dir_fd, const char *name, const void *data, size_t len, mode_t mode, struct err *e)
 {

@@ -228,9 +228,9 @@ int backend_make(const struct store *s, int zone_dir_fd, struct zone_record *r,
 	if (!r->volume) {
 		if (overlay_make_dirs(zone_dir_fd, "upper", "work", mode, e) < 0)
 			return -1;
-		return !r->in_memory && may_count(s, spec) ? give_project(s, zone_dir_fd, r->uuid,
-								     quota_of(spec), &r->project, e)
-							   : 0;
+		return may_count(s, spec) ? give_project(s, zone_dir_fd, r->uuid, quota_of(spec),
+						    &r->project, e)
+					  : 0;
 	}
 	if (volume_make(zone_dir_fd, BACKEND_VOLUME, quota_of(spec), r->uuid, e) < 0 ||
 		volume_mount(zone_dir_fd, BACKEND_VOLUME, &fd, e) < 0)

@@ -153,7 +153,7 @@ static int adopt_config(const struct store *s, struct lifecycle_draft *d, const 
 		r = lifecycle_make_spec(s, o->name, both, "the image's configuration", o->set,
 			o->n_set, &full, &spec, e);
 	if (r == 0)
-		r = zone_write_spec(d->dir.fd, full, e);
+		r = zone_draft_spec(d->dir.fd, full, e);
 	spec_free(spec);
 	json_decref(full);
 	json_decref(both);

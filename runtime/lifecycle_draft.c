@@ -68,8 +68,8 @@ int lifecycle_draft_begin(const struct store *s, const json_t *doc, const struct
 		zone_record_done(&d->record);
 		return err_nomem(e);
 	}
-	if (staging_make(s, "zone", &d->dir, e) < 0 || zone_write_spec(d->dir.fd, doc, e) < 0 ||
-		zone_write_record(d->dir.fd, &d->record, e) < 0) {
+	if (staging_make(s, "zone", &d->dir, e) < 0 || zone_draft_spec(d->dir.fd, doc, e) < 0 ||
+		zone_draft_record(d->dir.fd, &d->record, e) < 0) {
 		lifecycle_draft_drop(d);
 		return -1;
 	}
@@ -80,10 +80,13 @@ int lifecycle_draft_commit(
 	struct lifecycle_draft *d, const char *name, unsigned mode, struct err *e)
 {
 	struct err why = {0};
-	if (backend_make(d->store, d->dir.fd, &d->record, d->spec, mode, e) < 0)
+	bool in_memory = d->record.in_memory;
+	if (!in_memory && backend_make(d->store, d->dir.fd, &d->record, d->spec, mode, e) < 0)
 		return err_at(e, "quota", name);
-	if (zone_write_record(d->dir.fd, &d->record, e) < 0)
+	if (zone_draft_record(d->dir.fd, &d->record, e) < 0 ||
+		(!in_memory && zone_sync_drafts(d->dir.fd, e) < 0))
 		return -1;
+	d->dir.no_sync = in_memory;
 	(void)event_append(d->dir.fd, "created",
 		json_pack(
 			"{s:s, s:s}", "source", d->record.source, "clone_of", d->record.clone_of));

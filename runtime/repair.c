@@ -13,6 +13,7 @@
 #include "runtime/stop.h"
 #include "runtime/undo.h"
 #include "base/fd.h"
+#include "base/mem.h"
 #include "base/path.h"
 #include "netns/link.h"
 #include "netns/nft.h"
@@ -274,6 +275,19 @@ static bool is_old(const struct zone *z)
 	       clock_real_ns() / 1000000000 - st.st_mtim.tv_sec > 60;
 }
 
+/* Of a zone in memory no record is written at its start: its history knows. */
+static bool has_run(const struct zone *z)
+{
+	enum {
+		EVENTS_MAX = 2 << 20
+	};
+	autofree char *text = NULL;
+	size_t len = 0;
+	return z->record.has_started ||
+	       (path_read_file(z->dir_fd, "events.jsonl", EVENTS_MAX, &text, &len, NULL) == 0 &&
+		       strstr(text, "\"event\":\"started\"") != NULL);
+}
+
 static int repair_zone(struct repair *r, const char *name, struct err *e)
 {
 	struct zone z;
@@ -282,7 +296,7 @@ static int repair_zone(struct repair *r, const char *name, struct err *e)
 	int n = repair_locked(r, &z, e);
 	/* Of a `cella run` that was killed: it was to go with its end. One that has not started yet
 	 * may have its command still at work, for the moment between the two. */
-	bool left = n == 0 && z.record.ephemeral && (z.record.has_started || is_old(&z)) &&
+	bool left = n == 0 && z.record.ephemeral && (has_run(&z) || is_old(&z)) &&
 		    zone_status(r->s, name, NULL) == ZONE_STOPPED;
 	zone_close(&z);
 	if (!left)

@@ -101,7 +101,8 @@ int staging_take(const struct store *s, int dir_fd, const char *name, const char
 int staging_commit(struct staging *st, int dir_fd, const char *name, struct err *e)
 {
 	const struct store *s = st->store;
-	if (fsync(st->fd) < 0)
+	bool durable = !st->no_sync;
+	if (durable && fsync(st->fd) < 0)
 		return err_sys(e, errno, "sync '%s/staging/%s'", s->root, st->name);
 	if (renameat2(s->staging_fd, st->name, dir_fd, name, RENAME_NOREPLACE) < 0) {
 		/* Some file systems say ENOTEMPTY where the name is a directory. */
@@ -110,7 +111,7 @@ int staging_commit(struct staging *st, int dir_fd, const char *name, struct err 
 	}
 	st->name[0] = '\0';
 	fd_close(&st->fd);
-	if (fsync(dir_fd) < 0)
+	if (durable && fsync(dir_fd) < 0)
 		return err_sys(e, errno, "sync the directory of '%s'", name);
 	return 0;
 }

@@ -12,6 +12,7 @@ struct staging {
 	const struct store *store;
 	char name[STAGING_NAME_SIZE]; /* in ROOT/staging; "" when there is nothing to drop */
 	int fd;			      /* the directory, locked */
+	bool no_sync;		      /* what is in it goes with the host */
 };
 #define STAGING_EMPTY                                                                              \
 	{                                                                                          \

@@ -45,6 +45,7 @@ static int spawn(struct start *s, struct err *e);
 static int map_ids(struct start *s, struct err *e);
 static int send_root(struct start *s, struct err *e);
 static int make_network(struct start *s, struct err *e);
+static int note_first_start(struct start *s, struct err *e);
 static int wait_ready(struct start *s, struct err *e);
 static int open_gate(struct start *s, struct err *e);
 static int commit(struct start *s, struct err *e);
@@ -63,6 +64,7 @@ void start_host(struct start *s)
 		map_ids,
 		send_root,
 		make_network,
+		note_first_start,
 		wait_ready,
 		open_gate,
 		commit,
@@ -389,6 +391,24 @@ static int make_network(struct start *s, struct err *e)
 	return 0;
 }
 
+/* What a first start writes into the root is written by now. Here, since it waits for the disk, and
+ * the zone side mounts meanwhile. What is in memory begins anew every time. */
+static int note_first_start(struct start *s, struct err *e)
+{
+	struct zone_record *r = &s->zone->record;
+	if (r->in_memory || (r->has_started && !r->identity_pending &&
+				    strcmp(r->etc_hostname, s->plan.hostname) == 0))
+		return 0;
+	char *name = strdup(s->plan.hostname);
+	if (!name)
+		return err_nomem(e);
+	free(r->etc_hostname);
+	r->etc_hostname = name;
+	r->has_started = true;
+	r->identity_pending = false;
+	return zone_write_record(s->zone->dir_fd, r, e);
+}
+
 /* One message from the zone side, held against the protocol. -1 with *e for FAIL, a broken peer, a
  * timeout, and an end of file that is not exec. */
 static int receive(struct start *s, int fds[2], struct err *e)
@@ -452,6 +472,21 @@ static int wait_ready(struct start *s, struct err *e)
 	return 0;
 }
 
+/* The keeper is to hold no copy of the host's mounts, and no tree. Giving them up waits for the
+ * kernel, for a grace period each: here, while the zone side executes its init. */
+static int give_up_mounts(struct start *s, struct err *e)
+{
+	int *fds[] = {&s->store_tree, &s->root_fd, &s->dev_fd, &s->mask_fd, &s->sys_fd};
+	if (s->old_mount_ns >= 0 && setns(s->old_mount_ns, CLONE_NEWNS) < 0)
+		return err_sys(e, errno, "return to the host's mount namespace");
+	fd_close(&s->old_mount_ns);
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		fd_close(fds[i]);
+	for (size_t i = 0; i < ARRAY_LEN(s->volume_fds); i++)
+		fd_close(&s->volume_fds[i]);
+	return 0;
+}
+
 /* Let it go, and wait until exec has happened: the channel closes by itself then. */
 static int open_gate(struct start *s, struct err *e)
 {
@@ -465,6 +500,8 @@ static int open_gate(struct start *s, struct err *e)
 	if (fd_send(s->sock, &go, sizeof go, NULL, 0) < 0)
 		return err_sys(e, errno, "open the gate");
 	s->proto = (enum start_state)start_next(s->proto, go.kind);
+	if (give_up_mounts(s, e) < 0)
+		return -1;
 	int fds[2];
 	return receive(s, fds, e) < 0 ? -1 : 0;
 }
@@ -472,19 +509,6 @@ static int open_gate(struct start *s, struct err *e)
 static int commit(struct start *s, struct err *e)
 {
 	struct zone *z = s->zone;
-	bool first = !z->record.has_started || z->record.identity_pending ||
-		     strcmp(z->record.etc_hostname, s->plan.hostname) != 0;
-	if (first) {
-		char *name = strdup(s->plan.hostname);
-		if (!name)
-			return err_nomem(e);
-		free(z->record.etc_hostname);
-		z->record.etc_hostname = name;
-		z->record.has_started = true;
-		z->record.identity_pending = false;
-		if (zone_write_record(z->dir_fd, &z->record, e) < 0)
-			return -1;
-	}
 	s->state.phase = PHASE_RUNNING;
 	(void)clock_rfc3339(s->state.started, clock_real_ns());
 	if (state_write(z->store, z->name, &s->state, e) < 0)
@@ -492,9 +516,6 @@ static int commit(struct start *s, struct err *e)
 	json_t *fields =
 		json_pack("{s:i, s:I}", "pid", s->pid, "restarts", (json_int_t)s->state.restarts);
 	(void)event_append(z->dir_fd, "started", fields);
-	/* The keeper is to hold no copy of the host's mounts. */
-	if (s->old_mount_ns >= 0 && setns(s->old_mount_ns, CLONE_NEWNS) < 0)
-		return err_sys(e, errno, "return to the host's mount namespace");
 	return 0;
 }
 

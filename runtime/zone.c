@@ -32,7 +32,7 @@ static int busy(int lock_fd, const char *name, enum err_class cls, struct err *e
 	char pid[24];
 	ssize_t n = pread(lock_fd, pid, sizeof pid - 1, 0);
 	pid[n > 0 ? n : 0] = '\0';
-	pid[strcspn(pid, "\n")] = '\0';
+	pid[strcspn(pid, " \n")] = '\0';
 	err_set(e, cls, "zone '%s' is busy: another command%s%s works on it", name,
 		pid[0] ? ", pid " : "", pid);
 	return err_hint(e, "try again, or wait for it");
@@ -93,9 +93,11 @@ static int lock_in(int dir_fd, const char *name, int64_t timeout_ms, struct err 
 			return busy(fd, name, ERR_BUSY, e);
 		return err_sys(e, errno, "zone '%s': lock", name);
 	}
+	/* One length for all, so that nothing is to be cut off: ext4 would flush the file for that.
+	 */
 	char pid[24];
-	int n = snprintf(pid, sizeof pid, "%d\n", getpid());
-	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, (size_t)n, 0) != n) {
+	int n = snprintf(pid, sizeof pid, "%-10d\n", getpid());
+	if (pwrite(fd, pid, (size_t)n, 0) != n) {
 		/* The holder's pid is only for the other side's message: a full disk must not stop
 		 * `stop` and `destroy` from working. */
 	}
@@ -333,25 +335,55 @@ int zone_read_record(int zone_dir_fd, struct zone_record *ret, struct err *e)
 	return 0;
 }
 
-static int write_json(int dir_fd, const char *file, const json_t *doc, struct err *e)
+typedef int writer(
+	int dir_fd, const char *name, const void *data, size_t len, mode_t mode, struct err *e);
+
+static int write_json(
+	int dir_fd, const char *file, const json_t *doc, writer *write_file, struct err *e)
 {
 	autofree char *text = doc ? json_dumps(doc, JSON_INDENT(2)) : NULL;
 	if (!text)
 		return err_nomem(e);
 	size_t n = strlen(text);
 	text[n] = '\n'; /* in the place of the NUL: the length is passed on */
-	return path_write_atomic(dir_fd, file, text, n + 1, 0600, e);
+	return write_file(dir_fd, file, text, n + 1, 0600, e);
 }
 
 int zone_write_spec(int zone_dir_fd, const json_t *doc, struct err *e)
 {
-	return write_json(zone_dir_fd, "spec.json", doc, e);
+	return write_json(zone_dir_fd, "spec.json", doc, path_write_atomic, e);
+}
+
+int zone_draft_spec(int staging_dir_fd, const json_t *doc, struct err *e)
+{
+	return write_json(staging_dir_fd, "spec.json", doc, path_write_draft, e);
+}
+
+int zone_draft_record(int staging_dir_fd, const struct zone_record *r, struct err *e)
+{
+	json_t *doc = record_to_json(r);
+	int n = write_json(staging_dir_fd, "zone.json", doc, path_write_draft, e);
+	json_decref(doc);
+	return n;
+}
+
+/* The directory is for who moves it into its place. */
+int zone_sync_drafts(int staging_dir_fd, struct err *e)
+{
+	static const char *const files[] = {"spec.json", "zone.json"};
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		autofd int fd = openat(staging_dir_fd, files[i], O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0 || fsync(fd) < 0)
+			return err_sys(e, errno, "sync '%s'", files[i]);
+	}
+	return 0;
 }
 
 int zone_write_record(int zone_dir_fd, const struct zone_record *r, struct err *e)
 {
 	json_t *doc = record_to_json(r);
-	int n = write_json(zone_dir_fd, "zone.json", doc, e);
+	int n = write_json(zone_dir_fd, "zone.json", doc,
+		r->in_memory ? path_write_volatile : path_write_atomic, e);
 	json_decref(doc);
 	return n;
 }

@@ -75,9 +75,15 @@ void zone_close(struct zone *z);
  * children that inherit it). For places where the record is not wanted. */
 int zone_lock(const struct store *s, const char *name, int64_t timeout_ms, struct err *e);
 
-/* Write spec.json / zone.json, durable (R6). */
+/* Write spec.json / zone.json, durable (R6); the record of a zone in memory is whole or absent
+ * after a crash of the command, and need not outlive the host. */
 int zone_write_spec(int zone_dir_fd, const json_t *doc, struct err *e);
 int zone_write_record(int zone_dir_fd, const struct zone_record *r, struct err *e);
+/* The same in a directory that nobody uses yet, without waiting for the disk: zone_sync_drafts does
+ * that once for all, unless the zone is in memory. */
+int zone_draft_spec(int staging_dir_fd, const json_t *doc, struct err *e);
+int zone_draft_record(int staging_dir_fd, const struct zone_record *r, struct err *e);
+int zone_sync_drafts(int staging_dir_fd, struct err *e);
 int zone_read_record(int zone_dir_fd, struct zone_record *ret, struct err *e);
 void zone_record_done(struct zone_record *r);
 /* Deep copy. */
