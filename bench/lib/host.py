@@ -26,8 +26,10 @@ class Host:
         self.has_neighbour = False
         self.groups_before = groups()
         os.chmod(work, 0o711)  # a user namespace's root goes through it
+        # What is for this boot alone is in memory, as /run is where systemd runs the host. For all of them.
+        self.run = tempfile.mkdtemp(prefix="cella-bench-", dir="/run" if file_system("/run") == "tmpfs" else "/dev/shm")
         self.env = {"PATH": self.make_path(), "HOME": "/root", "LC_ALL": "C", "CELLA_ROOT": f"{work}/lib",
-                    "CELLA_RUN": f"{work}/run", "CELLA_LOG": f"{work}/log"}
+                    "CELLA_RUN": f"{self.run}/cella", "CELLA_LOG": f"{work}/log"}
         os.environ.update(self.env)
         for p in (self.cella, f"{self.bench}/timer", f"{self.bench}/floor"):
             if not os.path.exists(p):
@@ -107,8 +109,9 @@ class Host:
         with open("/proc/self/mountinfo", encoding="utf-8") as f:
             left = [line.split()[4] for line in f]
         for at in reversed(left):
-            if at.startswith(f"{self.work}/"):
+            if at.startswith((f"{self.work}/", f"{self.run}/")):
                 self.sh("umount", at, check=False)
+        shutil.rmtree(self.run, ignore_errors=True)
         shutil.rmtree(self.work, ignore_errors=True)
 
     def make_path(self):
@@ -175,18 +178,21 @@ class Host:
             return m.group(0) if m else "?"
         how = {"bwrap": ["bwrap", "--version"], "crun": ["crun", "--version"], "runc": ["runc", "--version"],
                "lxc": ["lxc-execute", "--version"], "nspawn": ["systemd-nspawn", "--version"], "podman": ["podman", "--version"]}
-        fs = self.sh("stat", "-f", "-c", "%T", self.work).strip()
         with open("/proc/self/cgroup", encoding="utf-8") as f:
             n = len(f.read().splitlines())
         return {
             "cella": version(self.cella, "--version"),
             "kernel": platform.release(),
             "machine": f"{platform.machine()}, {os.cpu_count()} processors",
-            "file system": fs,
+            "file system": f"{file_system(self.work)}; for this boot alone: {file_system(self.run)}",
             "control groups": "v2" if n == 1 else f"{n} hierarchies",
             "peers": ", ".join(f"{p} {version(*how[p])}" for p in self.peers) or "none",
             "rounds": "few (--quick)" if self.quick else "full",
         }
+
+
+def file_system(path):
+    return subprocess.run(["stat", "-f", "-c", "%T", path], capture_output=True, text=True, check=False).stdout.strip()
 
 
 def groups():

@@ -57,7 +57,7 @@ def bridge(bench):
 
 
 def podman(bench):
-    return ["podman", "--root", f"{bench.work}/podman", "--runroot", f"{bench.work}/podman-run", "--cgroup-manager", "cgroupfs",
+    return ["podman", "--root", f"{bench.work}/podman", "--runroot", f"{bench.run}/podman", "--cgroup-manager", "cgroupfs",
             "--events-backend", "none"]
 
 
@@ -74,7 +74,7 @@ def start_to_exit(bench):
     for tool in ("crun", "runc"):
         if tool not in bench.peers:
             continue
-        run = [tool, "--root", f"{bench.work}/{tool}", "run", "-b", bench.bundle(f"{tool}-true", ["/bin/true"])]
+        run = [tool, "--root", f"{bench.run}/{tool}", "run", "-b", bench.bundle(f"{tool}-true", ["/bin/true"])]
         if usable(bench, tool, *run, "probe"):
             c[f"{tool} run"] = {"run": [*run, "t@"]}
     if "lxc" in bench.peers:
@@ -111,7 +111,7 @@ def kill(bench):
     for tool in ("crun", "runc"):
         if tool not in bench.peers:
             continue
-        base = [tool, "--root", f"{bench.work}/{tool}"]
+        base = [tool, "--root", f"{bench.run}/{tool}"]
         bundle = bench.bundle(f"{tool}-kill", SLEEP)
         if usable(bench, tool, *base, "run", "-d", "-b", bundle, "probe"):
             bench.sh(*base, "delete", "-f", "probe")
@@ -127,7 +127,7 @@ def running(bench):
         for tool in ("crun", "runc"):
             if tool not in bench.peers:
                 continue
-            base = [tool, "--root", f"{bench.work}/{tool}"]
+            base = [tool, "--root", f"{bench.run}/{tool}"]
             if usable(bench, tool, *base, "run", "-d", "-b", bench.bundle(f"{tool}-exec", SLEEP), "exec"):
                 stop.append([*base, "delete", "-f", "exec"])
                 c[f"{tool} exec"] = {"run": [*base, "exec", "exec", "/bin/true"]}
@@ -145,4 +145,4 @@ def running(bench):
     finally:
         for s in stop:
             bench.sh(*s, check=False)
-        shutil.rmtree(f"{bench.work}/podman-run", ignore_errors=True)
+        shutil.rmtree(f"{bench.run}/podman", ignore_errors=True)

@@ -32,13 +32,12 @@ def start_to_exit(bench):
 def start(bench):
     """a persistent zone with a network, until its init has been executed"""
     bench.neighbour()
-    zone = ["create", "--from", bench.source, "s@", "--set", SLEEP, "--set", "init.kind=app"]
-    commands = {
-        "cella start": {"before": [bench.cella, *zone], "run": [bench.cella, "start", "s@"],
-                        "after": [bench.cella, "destroy", "--force", "s@"]},
-    }
+    bench.sh(bench.cella, "create", "--from", bench.source, "s", "--set", SLEEP, "--set", "init.kind=app")
+    commands = {"cella start": {"run": [bench.cella, "start", "s"], "after": [bench.cella, "kill", "s"]}}
     commands.update(peers.start(bench))
-    return summaries(bench.times(rounds(bench, 25), commands), "cella start")
+    out = summaries(bench.times(rounds(bench, 25), commands), "cella start")
+    bench.sh(bench.cella, "destroy", "--force", "s")
+    return out
 
 
 def exec_in(bench):
