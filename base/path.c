@@ -218,7 +218,12 @@ int path_read_file(
 	autofree char *buf = malloc(max < SIZE_MAX ? (size_t)st.st_size + 2 : 1);
 	if (!buf)
 		return err_nomem(e);
-	ssize_t n = fd_read_all(fd, buf, (size_t)st.st_size + 1);
+	/* A short read of a regular file is its end: no second one to be told so. */
+	ssize_t n = read(fd, buf, (size_t)st.st_size + 1);
+	if (n >= 0 && n < st.st_size) {
+		ssize_t more = fd_read_all(fd, buf + n, (size_t)(st.st_size - n) + 1);
+		n = more < 0 ? -1 : n + more;
+	}
 	if (n < 0)
 		return err_sys(e, errno, "read '%s'", name);
 	if (n > st.st_size)
@@ -239,6 +244,20 @@ ssize_t path_read_virtual(int dir_fd, const char *name, char *buf, size_t size)
 	if (n < 0)
 		return -1;
 	buf[n] = '\0';
+	return n;
+}
+
+ssize_t path_read_value(int dir_fd, const char *name, char *buf, size_t size)
+{
+	autofd int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+	if (fd < 0)
+		return -1;
+	do
+		n = read(fd, buf, size - 1);
+	while (n < 0 && errno == EINTR);
+	if (n >= 0)
+		buf[n] = '\0';
 	return n;
 }
 

@@ -41,6 +41,8 @@ int path_read_file(
 	int dir_fd, const char *name, size_t max, char **ret, size_t *ret_len, struct err *e);
 /* The same for files of /proc and /sys, whose size is unknown; no type check. -1 + errno. */
 ssize_t path_read_virtual(int dir_fd, const char *name, char *buf, size_t size);
+/* The same with one read(2), for a file of one line, which the kernel gives whole. */
+ssize_t path_read_value(int dir_fd, const char *name, char *buf, size_t size);
 /* write(2) once to a /proc or /sys or cgroup file. 0, or -1 + errno. */
 int path_write_virtual(int dir_fd, const char *name, const char *text);
 

@@ -8,18 +8,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
-/* Fields 3 (state) and 22 (start time) of /proc/PID/stat. The name in field 2 may hold anything, so
- * counting starts behind the last ')'. */
-static int read_stat(pid_t pid, char *ret_state, uint64_t *ret_start)
+/* Fields 3 (state), 4 (parent) and 22 (start time) of /proc/PID/stat. The name in field 2 may hold
+ * anything, so counting starts behind the last ')'. */
+static int read_stat(pid_t pid, char *ret_state, pid_t *ret_parent, uint64_t *ret_start)
 {
 	char path[40], buf[1024];
 	(void)snprintf(path, sizeof path, "/proc/%d/stat", pid);
-	if (path_read_virtual(AT_FDCWD, path, buf, sizeof buf) < 0) {
+	if (path_read_value(AT_FDCWD, path, buf, sizeof buf) < 0) {
 		if (errno == ENOENT)
 			errno = ESRCH;
 		return -1;
@@ -32,8 +33,11 @@ static int read_stat(pid_t pid, char *ret_state, uint64_t *ret_start)
 	p += 2;
 	*ret_state = *p;
 	char *save = NULL, *field = strtok_r(p, " ", &save);
-	for (int i = 3; field && i < 22; i++)
+	for (int i = 3; field && i < 22; i++) {
+		if (i == 4)
+			*ret_parent = (pid_t)strtol(field, NULL, 10);
 		field = strtok_r(NULL, " ", &save);
+	}
 	if (!field || !str_to_u64(field, ret_start)) {
 		errno = EIO;
 		return -1;
@@ -44,7 +48,8 @@ static int read_stat(pid_t pid, char *ret_state, uint64_t *ret_start)
 int proc_start_time(pid_t pid, uint64_t *ret)
 {
 	char state;
-	return read_stat(pid, &state, ret);
+	pid_t parent;
+	return read_stat(pid, &state, &parent, ret);
 }
 
 /* S40: a pid comes again, with a later start. */
@@ -64,8 +69,9 @@ int proc_open(const struct proc_id *id)
 		return -1;
 	/* The pidfd is taken first: if the start time still fits now, it fits for the pidfd. */
 	uint64_t start;
+	pid_t parent;
 	char state;
-	if (read_stat(id->pid, &state, &start) < 0 || !is_same(start, id)) {
+	if (read_stat(id->pid, &state, &parent, &start) < 0 || !is_same(start, id)) {
 		errno = ESRCH;
 		return -1;
 	}
@@ -74,10 +80,16 @@ int proc_open(const struct proc_id *id)
 
 bool proc_is_alive(const struct proc_id *id)
 {
+	pid_t parent;
+	return proc_is_alive_under(id, &parent);
+}
+
+bool proc_is_alive_under(const struct proc_id *id, pid_t *ret_parent)
+{
 	uint64_t start;
 	char state;
-	return id->pid > 0 && read_stat(id->pid, &state, &start) == 0 && is_same(start, id) &&
-	       state != 'Z' && state != 'X';
+	return id->pid > 0 && read_stat(id->pid, &state, ret_parent, &start) == 0 &&
+	       is_same(start, id) && state != 'Z' && state != 'X';
 }
 
 const char *proc_boot_id(void)

@@ -15,6 +15,8 @@ int proc_start_time(pid_t pid, uint64_t *ret);
 int proc_open(const struct proc_id *id);
 /* True if that process is still there (a zombie counts as gone). */
 bool proc_is_alive(const struct proc_id *id);
+/* The same, and who its parent is by now. */
+bool proc_is_alive_under(const struct proc_id *id, pid_t *ret_parent);
 
 enum {
 	BOOT_ID_LEN = 36

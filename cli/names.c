@@ -96,7 +96,8 @@ static int add_groups(struct cli *c, struct names *names, struct err *e)
 	const struct store *store;
 	if (!c->groups.n)
 		return 0;
-	if (!(store = cli_store(c, e)) || inspect_all(store, INSPECT_BASIC, &rows, e) < 0)
+	if (!(store = cli_store(c, e)) ||
+		inspect_all(store, INSPECT_BASIC | INSPECT_DETAILS, &rows, e) < 0)
 		return -1;
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < c->groups.n; i++)

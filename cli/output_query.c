@@ -272,7 +272,7 @@ void output_query_free(struct output_query *q)
 unsigned output_query_wants(const struct output_query *q)
 {
 	unsigned all = 0;
-	for (size_t i = 0; i < q->n_columns; i++)
+	for (size_t i = 0; i < q->n_columns && !q->options.quiet; i++)
 		all |= q->columns[i].def->want;
 	for (size_t i = 0; i < q->n_sorts; i++)
 		all |= q->sorts[i].column.def->want;

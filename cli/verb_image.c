@@ -165,7 +165,7 @@ static int run_list(struct cli *c)
 	if (output_query_make(&c->out, list_columns, &q, &e) < 0)
 		return report_usage(c, &e);
 	const struct store *s = cli_store(c, &e);
-	unsigned want = c->out.quiet ? 0 : output_query_wants(q);
+	unsigned want = output_query_wants(q);
 	if (!s || image_rows(s, want, &rows, &e) < 0 || output_print(q, rows, stdout, &e) < 0)
 		code = report_error(c, NULL, &e);
 	else

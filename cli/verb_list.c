@@ -48,7 +48,10 @@ static int run(struct cli *c)
 	int code = 0;
 	if (output_query_make(&c->out, zone_columns_list, &q, &e) < 0)
 		return report_usage(c, &e);
-	unsigned want = c->out.quiet ? INSPECT_BASIC : INSPECT_BASIC | output_query_wants(q);
+	unsigned want = INSPECT_BASIC | output_query_wants(q);
+	/* Without a choice these formats tell all that costs no walk. */
+	if ((c->out.format == OUTPUT_JSON || c->out.format == OUTPUT_JSONL) && !c->out.columns)
+		want |= INSPECT_DETAILS | INSPECT_RESOURCES;
 	if (make_rows(c, want, &rows, &e) < 0 || output_print(q, rows, stdout, &e) < 0)
 		code = report_error(c, NULL, &e);
 	else

@@ -40,7 +40,7 @@ static int show(struct cli *c, const struct output_query *q, struct err *e)
 	const struct show_values *v = c->values;
 	autonames struct names names = {0};
 	const struct store *s = cli_store(c, e);
-	unsigned want = INSPECT_BASIC | output_query_wants(q);
+	unsigned want = INSPECT_BASIC | INSPECT_DETAILS | INSPECT_RESOURCES | output_query_wants(q);
 	want |= v->expanded ? (unsigned)INSPECT_EXPANDED : v->spec ? (unsigned)INSPECT_SPEC : 0;
 	if (!s || names_resolve(c, c->words.operands, c->words.n_operands, &names, e) < 0)
 		return -1;

@@ -124,7 +124,7 @@ static int run(struct cli *c)
 	if (output_query_make(&c->out, snapshot_columns_list, &q, &e) < 0)
 		return report_usage(c, &e);
 	const struct store *s = cli_store(c, &e);
-	bool sizes = !c->out.quiet && (output_query_wants(q) & SNAPSHOT_SIZES);
+	bool sizes = output_query_wants(q) & SNAPSHOT_SIZES;
 	int r = s ? snapshot_rows(s, zone, sizes, &rows, &e) : -1;
 	if (r == 0 && c->out.format == OUTPUT_TABLE)
 		r = add_for_people(rows, &e);

@@ -8,28 +8,28 @@
 	X("state", "STATE", TEXT, true, true, 0)                                                   \
 	X("pid", "PID", NUMBER, true, true, 0)                                                     \
 	X("address4", "IPV4", TEXT, true, true, 0)                                                 \
-	X("address6", "IPV6", TEXT, false, true, 0)                                                \
-	X("memory_current", "MEMORY", BYTES, true, true, INSPECT_RESOURCES)                        \
-	X("pids_current", "PIDS", NUMBER, true, true, INSPECT_RESOURCES)                           \
+	X("address6", "IPV6", TEXT, false, true, INSPECT_DETAILS)                                  \
+	X("memory_current", "MEMORY", BYTES, true, true, INSPECT_USAGE)                            \
+	X("pids_current", "PIDS", NUMBER, true, true, INSPECT_USAGE)                               \
 	X("cpu_usage_usec", "CPU", USEC, false, true, INSPECT_RESOURCES)                           \
 	X("init", "INIT", TEXT, true, true, 0)                                                     \
-	X("hostname", "HOSTNAME", TEXT, false, true, 0)                                            \
-	X("description", "DESCRIPTION", TEXT, false, true, 0)                                      \
-	X("labels", "LABELS", TEXT, false, true, 0)                                                \
-	X("groups", "GROUPS", TEXT, false, true, 0)                                                \
-	X("protect", "PROTECT", TEXT, false, true, 0)                                              \
-	X("source", "SOURCE", TEXT, false, true, 0)                                                \
-	X("clone_of", "CLONE_OF", TEXT, false, true, 0)                                            \
-	X("created", "CREATED", TIME, false, true, 0)                                              \
-	X("started", "STARTED", TIME, false, true, 0)                                              \
-	X("restarts", "RESTARTS", NUMBER, false, true, 0)                                          \
-	X("uuid", "UUID", TEXT, false, true, 0)                                                    \
-	X("id_first", "ID_FIRST", NUMBER, false, true, 0)                                          \
-	X("keeper_pid", "KEEPER_PID", NUMBER, false, true, 0)                                      \
-	X("network_mode", "NETWORK_MODE", TEXT, false, true, 0)                                    \
-	X("network", "NETWORK", TEXT, false, true, 0)                                              \
-	X("host_interface", "HOST_INTERFACE", TEXT, false, true, 0)                                \
-	X("mac", "MAC", TEXT, false, true, 0)                                                      \
+	X("hostname", "HOSTNAME", TEXT, false, true, INSPECT_DETAILS)                              \
+	X("description", "DESCRIPTION", TEXT, false, true, INSPECT_DETAILS)                        \
+	X("labels", "LABELS", TEXT, false, true, INSPECT_DETAILS)                                  \
+	X("groups", "GROUPS", TEXT, false, true, INSPECT_DETAILS)                                  \
+	X("protect", "PROTECT", TEXT, false, true, INSPECT_DETAILS)                                \
+	X("source", "SOURCE", TEXT, false, true, INSPECT_DETAILS)                                  \
+	X("clone_of", "CLONE_OF", TEXT, false, true, INSPECT_DETAILS)                              \
+	X("created", "CREATED", TIME, false, true, INSPECT_DETAILS)                                \
+	X("started", "STARTED", TIME, false, true, INSPECT_DETAILS)                                \
+	X("restarts", "RESTARTS", NUMBER, false, true, INSPECT_DETAILS)                            \
+	X("uuid", "UUID", TEXT, false, true, INSPECT_DETAILS)                                      \
+	X("id_first", "ID_FIRST", NUMBER, false, true, INSPECT_DETAILS)                            \
+	X("keeper_pid", "KEEPER_PID", NUMBER, false, true, INSPECT_DETAILS)                        \
+	X("network_mode", "NETWORK_MODE", TEXT, false, true, INSPECT_DETAILS)                      \
+	X("network", "NETWORK", TEXT, false, true, INSPECT_DETAILS)                                \
+	X("host_interface", "HOST_INTERFACE", TEXT, false, true, INSPECT_DETAILS)                  \
+	X("mac", "MAC", TEXT, false, true, INSPECT_DETAILS)                                        \
 	X("memory_max", "MEMORY_MAX", BYTES, false, true, INSPECT_RESOURCES)                       \
 	X("memory_peak", "MEMORY_PEAK", BYTES, false, false, INSPECT_RESOURCES)                    \
 	X("swap_current", "SWAP", BYTES, false, false, INSPECT_RESOURCES)                          \
@@ -44,12 +44,12 @@
 	X("disk_bytes", "DISK", BYTES, false, false, INSPECT_DISK)                                 \
 	X("disk_files", "FILES", NUMBER, false, false, INSPECT_DISK)                               \
 	X("disk_max", "DISK_MAX", BYTES, false, true, INSPECT_LIMIT)                               \
-	X("layers", "LAYERS", TEXT, false, true, 0)                                                \
-	X("in_memory", "IN_MEMORY", TEXT, false, true, 0)                                          \
-	X("snapshot", "SNAPSHOT", TEXT, false, true, 0)                                            \
-	X("undo", "UNDO", TEXT, false, true, 0)                                                    \
-	X("ephemeral", "EPHEMERAL", TEXT, false, false, 0)                                         \
-	X("template", "TEMPLATE", TEXT, false, true, 0)                                            \
+	X("layers", "LAYERS", TEXT, false, true, INSPECT_DETAILS)                                  \
+	X("in_memory", "IN_MEMORY", TEXT, false, true, INSPECT_DETAILS)                            \
+	X("snapshot", "SNAPSHOT", TEXT, false, true, INSPECT_DETAILS)                              \
+	X("undo", "UNDO", TEXT, false, true, INSPECT_DETAILS)                                      \
+	X("ephemeral", "EPHEMERAL", TEXT, false, false, INSPECT_DETAILS)                           \
+	X("template", "TEMPLATE", TEXT, false, true, INSPECT_DETAILS)                              \
 	X("spec", "SPEC", TEXT, false, false, INSPECT_SPEC)                                        \
 	X("error", "ERROR", TEXT, false, false, 0)
 

@@ -79,6 +79,12 @@ static void put_spec(json_t *row, bool *ok, const struct view *v, const struct z
 	if (!spec)
 		return;
 	put(row, ok, "init", json_string(init_is_system(spec) ? "system" : "app"));
+	if (v->want & INSPECT_EXPANDED)
+		put(row, ok, "spec", spec_to_json(spec, NULL));
+	else if (v->want & INSPECT_SPEC)
+		put(row, ok, "spec", json_incref(z->doc));
+	if (!(v->want & INSPECT_DETAILS))
+		return;
 	put(row, ok, "hostname", json_string(spec->hostname));
 	put(row, ok, "description", json_string(spec->description));
 	put(row, ok, "network_mode", json_string(net_modes[spec->network.mode]));
@@ -86,15 +92,14 @@ static void put_spec(json_t *row, bool *ok, const struct view *v, const struct z
 	put(row, ok, "groups", texts(&spec->groups));
 	put(row, ok, "protect", texts(&spec->protect));
 	put(row, ok, "template", json_boolean(spec->is_template));
-	if (v->want & INSPECT_EXPANDED)
-		put(row, ok, "spec", spec_to_json(spec, NULL));
-	else if (v->want & INSPECT_SPEC)
-		put(row, ok, "spec", json_incref(z->doc));
 }
 
-static void put_record(json_t *row, bool *ok, const struct zone_record *r)
+static void put_record(json_t *row, bool *ok, const struct view *v, const struct zone_record *r)
 {
 	if (!r->uuid[0])
+		return;
+	put(row, ok, "address4", text_or_null(r->address4));
+	if (!(v->want & INSPECT_DETAILS))
 		return;
 	json_t *layers = json_array();
 	for (size_t i = 0; i < r->n_layers; i++)
@@ -102,7 +107,6 @@ static void put_record(json_t *row, bool *ok, const struct zone_record *r)
 	put(row, ok, "uuid", json_string(r->uuid));
 	put(row, ok, "id_first", r->id_first ? json_integer(r->id_first) : json_null());
 	put(row, ok, "layers", layers);
-	put(row, ok, "address4", text_or_null(r->address4));
 	put(row, ok, "address6", text_or_null(r->address6));
 	put(row, ok, "mac", text_or_null(r->mac));
 	put(row, ok, "source", text_or_null(r->source));
@@ -115,10 +119,16 @@ static void put_record(json_t *row, bool *ok, const struct zone_record *r)
 		r->undo.is_open ? json_string(undo_mode_words[r->undo.mode]) : json_null());
 }
 
-static void put_state(json_t *row, bool *ok, enum zone_status status, const struct zone_state *st)
+static void put_state(json_t *row, bool *ok, const struct view *v, enum zone_status status,
+	const struct zone_state *st)
 {
 	bool lives = status == ZONE_RUNNING || status == ZONE_UNWATCHED || status == ZONE_STOPPING;
 	put(row, ok, "pid", lives && st->init.pid ? json_integer(st->init.pid) : json_null());
+	/* Addresses as they are now; a stopped zone's row has what it will get again. */
+	if (lives && st->address4[0])
+		put(row, ok, "address4", json_string(st->address4));
+	if (!(v->want & INSPECT_DETAILS))
+		return;
 	bool kept = lives || status == ZONE_RESTARTING;
 	put(row, ok, "keeper_pid",
 		kept && st->keeper.pid ? json_integer(st->keeper.pid) : json_null());
@@ -126,9 +136,6 @@ static void put_state(json_t *row, bool *ok, enum zone_status status, const stru
 	put(row, ok, "restarts", json_integer(kept ? st->restarts : 0));
 	put(row, ok, "host_interface", lives ? text_or_null(st->host_if) : json_null());
 	put(row, ok, "network", lives ? text_or_null(st->network) : json_null());
-	/* Addresses as they are now; a stopped zone's row has what it will get again. */
-	if (lives && st->address4[0])
-		put(row, ok, "address4", json_string(st->address4));
 	if (lives && st->address6[0])
 		put(row, ok, "address6", json_string(st->address6));
 }
@@ -163,6 +170,17 @@ static void put_resources(json_t *row, bool *ok, struct view *v, const struct zo
 	};
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		put(row, ok, all[i].key, number_or_null(all[i].value));
+}
+
+static void put_usage(json_t *row, bool *ok, struct view *v, const struct zone_state *st)
+{
+	uint64_t memory, pids;
+	if (!st->cgroup[0] || (!v->has_host && host_facts_cgroups(v->s, &v->host, NULL) < 0))
+		return;
+	v->has_host = true;
+	cg_usage(&v->host, st->cgroup, &memory, &pids);
+	put(row, ok, "memory_current", number_or_null(memory));
+	put(row, ok, "pids_current", number_or_null(pids));
 }
 
 static void put_disk(json_t *row, bool *ok, const struct zone *z, bool walk)
@@ -202,11 +220,13 @@ static int make_row(struct view *v, const char *name, json_t **ret, struct err *
 		bool broken = !z.spec || !z.record.uuid[0];
 		row = json_pack("{s:s, s:s}", "name", name, "state",
 			zone_status_name(broken ? ZONE_BROKEN : status));
-		put_record(row, &ok, &z.record);
-		put_state(row, &ok, status, &st);
+		put_record(row, &ok, v, &z.record);
+		put_state(row, &ok, v, status, &st);
 		put_spec(row, &ok, v, &z);
 		if (v->want & INSPECT_RESOURCES)
 			put_resources(row, &ok, v, &st);
+		else if (v->want & INSPECT_USAGE)
+			put_usage(row, &ok, v, &st);
 		if (v->want & (INSPECT_DISK | INSPECT_LIMIT))
 			put_disk(row, &ok, &z, v->want & INSPECT_DISK);
 		if (broken || status == ZONE_BROKEN) {

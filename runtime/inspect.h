@@ -5,9 +5,11 @@
 #include <jansson.h>
 
 enum inspect_want {
-	INSPECT_BASIC =
-		1, /* name, state, pid, addresses, init kind, id range, created, labels, groups */
-	INSPECT_RESOURCES = 2, /* memory, cpu, pids from the cgroup */
+	INSPECT_BASIC = 1,     /* name, state, pid, address4, init kind */
+	INSPECT_DETAILS = 128, /* what else record, state and spec say: made for each zone, so only
+				  where it is looked at */
+	INSPECT_RESOURCES = 2, /* memory, cpu, pids, io, limits from the cgroup: some 35 files */
+	INSPECT_USAGE = 64,    /* of these, memory_current and pids_current: two files */
 	INSPECT_DISK = 4,      /* walks upper/: only when the column is asked for */
 	INSPECT_LIMIT = 32,    /* the same where it is known without a walk: of a zone that has a
 				  project or a volume */

@@ -206,9 +206,11 @@ enum zone_status zone_status(const struct store *s, const char *zone, struct zon
 		return ZONE_STOPPED; /* RUN survived a reboot; nothing in it did */
 	if (st.phase == PHASE_STARTING)
 		return is_locked(s, zone) ? ZONE_STARTING : ZONE_CRASHED;
-	if (!proc_is_alive(&st.init))
+	pid_t parent = 0;
+	if (!proc_is_alive_under(&st.init, &parent))
 		return status_after_end(s, zone, &st);
 	if (st.phase == PHASE_STOPPING && is_locked(s, zone))
 		return ZONE_STOPPING;
-	return proc_is_alive(&st.keeper) ? ZONE_RUNNING : ZONE_UNWATCHED;
+	/* A keeper that has died is nobody's parent. One that adopted the zone is not init's. */
+	return parent == st.keeper.pid || proc_is_alive(&st.keeper) ? ZONE_RUNNING : ZONE_UNWATCHED;
 }

@@ -243,6 +243,9 @@ struct cg_stats {
 	struct cg_psi psi_cpu, psi_memory, psi_io;
 };
 int cg_stats(const struct cg *c, struct cg_stats *ret, struct err *e);
+/* What a table of all zones shows: memory_current and pids_current, by name, two files. CG_UNSET as
+ * above, and where there is no such group. */
+void cg_usage(const struct cg_host *h, const char *name, uint64_t *ret_memory, uint64_t *ret_pids);
 
 /* A file whose text cg_oom_parse understands, for the keeper to keep open and pread at the zone's
  * end (before the group is removed: then it reads ENODEV). Owned fd; -1 if the host cannot tell. */

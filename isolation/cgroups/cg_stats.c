@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -138,6 +139,31 @@ int cg_stats(const struct cg *c, struct cg_stats *ret, struct err *e)
 	r.pids_max = number(&s, "pids.max");
 	*ret = r;
 	return 0;
+}
+
+static uint64_t usage_of(const struct cg_host *h, const char *path, uint32_t controller,
+	const char *v1_file, const char *v2_file)
+{
+	char file[CG_PATH_SIZE + 32], text[32];
+	uint64_t v;
+	int i = cg_host_index(h, controller);
+	if (i < 0)
+		return CG_UNSET;
+	(void)snprintf(file, sizeof file, "%s/%s", path, h->hier[i].v2 ? v2_file : v1_file);
+	return path_read_value(h->hier[i].root_fd, file, text, sizeof text) >= 0 &&
+			       cg_parse_number(text, &v)
+		       ? v
+		       : CG_UNSET;
+}
+
+void cg_usage(const struct cg_host *h, const char *name, uint64_t *ret_memory, uint64_t *ret_pids)
+{
+	char path[CG_PATH_SIZE];
+	*ret_memory = *ret_pids = CG_UNSET;
+	if (cg_limit_path(path, h, name, NULL) < 0)
+		return;
+	*ret_memory = usage_of(h, path, CG_MEMORY, "memory.usage_in_bytes", "memory.current");
+	*ret_pids = usage_of(h, path, CG_PIDS, "pids.current", "pids.current");
 }
 
 int cg_oom_open(const struct cg *c)

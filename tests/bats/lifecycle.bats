@@ -222,6 +222,17 @@ load helpers
 	[ "$output" = b ]
 	cella_is 0 list --filter 'name~^a' --filter state!=running -q
 	[ "$output" = a ]
+	# what is filtered and sorted by is found out also where it is not printed
+	cella_is 0 list -q --filter labels.env=prod
+	[ "$output" = a ]
+	cella_is 0 list -q --filter "pids_max=$("$CELLA" show b -j | jq .pids_max)"
+	[ "$output" = b ]
+	cella_is 0 list -H -o name --sort -hostname
+	[ "$output" = $'b\na' ]
+	cella_is 0 list -H -o name,memory_current,pids_current,address4
+	[[ ${lines[0]} =~ ^a\ +-\ +-\ +-$ && ${lines[1]} =~ ^b\ +[0-9.]+[KM]\ +[1-9]\ +[0-9.]+/ ]]
+	# JSON without a choice tells all, a table's columns with their values of it
+	[ "$("$CELLA" list -j | jq -c '.[1] | [has("uuid", "labels", "pids_max", "memory_peak", "keeper_pid", "spec", "disk_bytes")]')" = "[true,true,true,true,true,false,false]" ]
 	cella_is 0 list --format csv -o name,state
 	[ "$output" = $'name,state\na,stopped\nb,running' ]
 	cella_is 0 list --format jsonl -o name

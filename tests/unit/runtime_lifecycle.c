@@ -41,7 +41,7 @@ static json_t *row(const char *name)
 {
 	json_t *r = NULL;
 	struct err e = {0};
-	if (inspect_zone(S, name, INSPECT_SPEC, &r, &e) < 0)
+	if (inspect_zone(S, name, INSPECT_DETAILS | INSPECT_SPEC, &r, &e) < 0)
 		printf("# %s\n", e.msg);
 	return r;
 }
@@ -370,7 +370,7 @@ TEST(broken_and_protected)
 	write_file(S->zones_fd, "p/zone.json", "{");
 	write_file(S->zones_fd, "q/spec.json", "{");
 	json_t *all = NULL;
-	check_ok(inspect_all(S, INSPECT_BASIC, &all, &e), &e);
+	check_ok(inspect_all(S, INSPECT_DETAILS, &all, &e), &e);
 	CHECK_INT(json_array_size(all), 2);
 	CHECK_STR(text(json_array_get(all, 0), "state"), "broken");
 	CHECK(strstr(text(json_array_get(all, 0), "error"), "zone.json") != NULL);
@@ -398,7 +398,7 @@ TEST(incomplete_is_listed_and_swept)
 	write_file(S->staging_fd, "zone-0123456789ab/spec.json",
 		"{\"zone_spec\": 1, \"name\": \"half\"}");
 	json_t *all = NULL;
-	check_ok(inspect_all(S, INSPECT_BASIC, &all, &e), &e);
+	check_ok(inspect_all(S, INSPECT_DETAILS, &all, &e), &e);
 	CHECK_INT(json_array_size(all), 1);
 	CHECK_STR(text(json_array_get(all, 0), "name"), "half");
 	CHECK_STR(text(json_array_get(all, 0), "state"), "incomplete");
@@ -417,7 +417,7 @@ static bool kill_and_repair(int (*verb)(struct err *e), int k)
 	struct err e = {0};
 	json_t *all = NULL;
 	bool killed = kill_at(verb, k);
-	check_ok(inspect_all(S, INSPECT_BASIC, &all, &e), &e);
+	check_ok(inspect_all(S, INSPECT_DETAILS, &all, &e), &e);
 	json_decref(all);
 	check_ok(zone_repair(S, NULL, say, NULL, &e), &e);
 	CHECK_INT(test_count(S->staging_fd, "."), 0);
@@ -431,7 +431,7 @@ static void audit(int zones, const char *who)
 	struct err e = {0};
 	size_t i, refs = 0;
 	json_t *r;
-	check_ok(inspect_all(S, INSPECT_BASIC, &all, &e), &e);
+	check_ok(inspect_all(S, INSPECT_DETAILS, &all, &e), &e);
 	CHECK_INT(json_array_size(all), zones);
 	json_array_foreach(all, i, r)
 	{
