@@ -138,14 +138,16 @@ struct cg {
 	char name[CG_NAME_MAX];
 	int limit_fd[CG_HIER_MAX];
 	int zone_fd[CG_HIER_MAX];
+	uint32_t flat; /* bit i: in hierarchy i both are the same group */
 };
 
-/* Make both groups in every hierarchy, apply limits to the limit group (v2: mirrored to the zone
- * group, so that tools inside see them), and hand the zone group to owner (`delegate`): the
- * directory, cgroup.procs, cgroup.threads and cgroup.subtree_control on v2, and name=systemd on v1.
- * All or nothing: on failure everything made by this call is gone again.
- * If a group of that name exists: ERR_BUSY when it has processes, ERR_STATE when it is an empty
- * leftover, which cg_destroy sweeps; *e has errno EEXIST in both cases. */
+/* Make both groups in every hierarchy; a single one in those of v1 that an owner with ids of his
+ * own could not write anyway. Apply limits to the limit group (v2: mirrored to the zone group, so
+ * that tools inside see them), and hand the zone group to owner (`delegate`): the directory,
+ * cgroup.procs, cgroup.threads and cgroup.subtree_control on v2, and name=systemd on v1. All or
+ * nothing: on failure everything made by this call is gone again. If a group of that name exists:
+ * ERR_BUSY when it has processes, ERR_STATE when it is an empty leftover, which cg_destroy sweeps;
+ * *e has errno EEXIST in both cases. */
 int cg_create(const struct cg_host *h, const char *name, const struct cg_limits *limits,
 	uid_t owner_uid, gid_t owner_gid, bool delegate, struct cg *ret, struct err *e);
 /* Open what is there. ERR_NOT_FOUND if no hierarchy has it. */

@@ -106,7 +106,8 @@ static int v1_apply(
 		if (have.access && v1_write(deny, &have) < 0)
 			return filter_error(c, "tighten the device filter", e);
 	}
-	if (v1_allow(c->limit_fd[i], rules, n) < 0 || v1_allow(c->zone_fd[i], rules, n) < 0)
+	if (v1_allow(c->limit_fd[i], rules, n) < 0 ||
+		(!(c->flat & UINT32_C(1) << i) && v1_allow(c->zone_fd[i], rules, n) < 0))
 		return filter_error(c, "widen the device filter", e);
 	return 0;
 }

@@ -630,9 +630,21 @@ H25_case() {
 		[ "$(readlink "/proc/$(zone_pid $z)/ns/cgroup")" != "$(readlink /proc/self/ns/cgroup)" ] || breach "$z: the host's cgroup namespace"
 		n=$(in_zone $z sed 's/.*:/:/' /proc/self/cgroup | sort -u)
 		[ "$n" = ":/" ] || breach "$z: sees its place as $n"
-		while IFS=: read -r _ _ n; do
-			[[ $n == */cella/$z.$STORE_ID/zone || $n == */cella.slice/cella-$z.$STORE_ID.scope/limits/zone ]] || breach "$z: init is in $n"
+		# of v1, a zone with ids of its own has a group beneath its limits only where it is given one
+		while IFS=: read -r _ f n; do
+			[[ $n == */cella/$z.$STORE_ID/zone || $n == */cella.slice/cella-$z.$STORE_ID.scope/limits/zone ]] ||
+				[[ $z != bare && -n $f && $f != name=systemd && $n == */cella/$z.$STORE_ID ]] || breach "$z: init is in $n"
 		done <"/proc/$(zone_pid $z)/cgroup"
+		# (with the host's ids it writes its own group: the limits are on the one above)
+		[ $z = bare ] || attempts $z <<-'EOF'
+			mkdir -p /mnt
+			for c in memory/memory.limit_in_bytes pids/pids.max cpu/cpu.shares freezer/freezer.state; do
+				mount -t cgroup -o ${c%/*} c /mnt 2>/dev/null || continue
+				try "changes its ${c#*/}" write 2 "/mnt/${c#*/}"
+				try "makes a group for ${c%/*}" mkdir /mnt/own
+				umount /mnt
+			done
+		EOF
 		for f in $(zone_groups $z); do
 			[ "$(stat -c %u "$f")" = 0 ] || breach "$z: the group with its limits belongs to $(stat -c %u "$f")"
 		done
