@@ -28,7 +28,7 @@ teardown() {
 	"$CELLA" destroy -q --force small racing 2>/dev/null || true
 	sweep up
 	sweep off
-	local end=$((SECONDS + 5)) found
+	local end=$((SECONDS + $(secs 5))) found
 	while ! found=$(diff <(grep -v '^file .*/upper/' "$BATS_TEST_TMPDIR/audit.before") <(audit | grep -v '^file .*/upper/')); do
 		[ $SECONDS -lt $end ] || { echo "leaked or lost: $found"; return 1; }
 		read -r -t 0.1 <> <(:) || true
@@ -443,7 +443,7 @@ hostile_streams_case() {
 	while IFS=$'\t' read -r name want; do
 		rm -rf "$W/out"
 		mkdir "$W/out"
-		timeout 10 "$CELLA_BUILD/bin/cella-copy" unpack --single --confine --ids 65536 --name top "$W/out" \
+		timeout "$(secs 10)" "$CELLA_BUILD/bin/cella-copy" unpack --single --confine --ids 65536 --name top "$W/out" \
 			<"$W/s/$name.tar" 2>"$W/err" && breach "$name was taken"
 		grep -q "^error .*$want" "$W/err" || [ "${CELLA_TEST_OFF:-}" ] || breach "$name: $(cat "$W/err")"
 		[ -z "$(find "$W/out" -name '.cella-cp-*')" ] || breach "$name: half a file is left"

@@ -184,7 +184,7 @@ open_run() {
 	gone() { "$CELLA" snapshot delete --force web again >/dev/null 2>&1 || "$CELLA" repair web; }
 	strikes 50 gone "$CELLA" snapshot create web again
 	gone
-	[ "$(timeout 10 "$CELLA" exec web -- cat /root/data)" = now ]
+	[ "$(timeout "$(secs 10)" "$CELLA" exec web -- cat /root/data)" = now ]
 	"$CELLA" stop web
 	snapshots_sound v1 v2
 }

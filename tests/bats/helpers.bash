@@ -78,7 +78,7 @@ leak_teardown() {
 	[ -e "$BATS_TEST_TMPDIR/audit.before" ] || return 0 # skipped
 	zones_teardown
 	# The kernel ends a network namespace, and with it a veth pair, in its own time.
-	local end=$((SECONDS + 5))
+	local end=$((SECONDS + $(secs 5)))
 	while audit >"$BATS_TEST_TMPDIR/audit.after"; do
 		cmp -s "$BATS_TEST_TMPDIR/audit.before" "$BATS_TEST_TMPDIR/audit.after" && return 0
 		[ $SECONDS -lt $end ] || break

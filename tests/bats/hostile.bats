@@ -30,7 +30,7 @@ setup() {
 create_of() { # file, what a refusal must say or "" if it is to be taken
 	local name=$1 says=$2 layer
 	# Memory that is not bounded would be seen as the child's end by signal.
-	timeout -s KILL 60 "$CELLA" create h --from "$TARS/$name" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" </dev/null && STATUS=0 || STATUS=$?
+	timeout -s KILL "$(secs 60)" "$CELLA" create h --from "$TARS/$name" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" </dev/null && STATUS=0 || STATUS=$?
 	ERR=$(<"$BATS_TEST_TMPDIR/err")
 	[[ $ERR != *"ended by signal"* ]] || breach "$name: $ERR"
 	! LC_ALL=C grep -qP '[\x00-\x09\x0b-\x1f\x7f]' "$BATS_TEST_TMPDIR/err" || breach "$name: the message acts on a terminal"

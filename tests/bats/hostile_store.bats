@@ -74,7 +74,7 @@ file_case() { # name, kind, further arguments of create
 	for verb in 'start -q a' 'kill -q a' 'clone -q a b' 'start -q b' 'kill -q b'; do
 		code=0
 		# shellcheck disable=SC2086
-		timeout -s KILL 20 "$CELLA" $verb >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" </dev/null || code=$?
+		timeout -s KILL "$(secs 20)" "$CELLA" $verb >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" </dev/null || code=$?
 		[ $code -le 9 ] || breach "$name is a $kind: $verb: $code: $(<"$BATS_TEST_TMPDIR/err")"
 		[[ $verb == kill* || $code == 0 ]] || grep -q "${name##*/}" "$BATS_TEST_TMPDIR/err" ||
 			breach "$name is a $kind: $verb: does not name it: $(<"$BATS_TEST_TMPDIR/err")"
@@ -115,7 +115,7 @@ upper_case() {
 		ln -s "$CANARY" "$CELLA_ROOT/zones/a/$dir"
 		for verb in 'start a' 'clone a b' 'show a' 'list'; do
 			# shellcheck disable=SC2086
-			run --separate-stderr timeout -s KILL 20 "$CELLA" $verb
+			run --separate-stderr timeout -s KILL "$(secs 20)" "$CELLA" $verb
 			[ "$status" -le 9 ] || breach "$dir is a link: $verb: $status"
 			[[ $verb != start* ]] || [ "$status" != 0 ] || breach "$dir is a link: $verb: is done"
 			[ "$status" = 0 ] || [[ $stderr == *$dir* ]] || breach "$dir is a link: $verb does not name it: $stderr"
@@ -140,7 +140,7 @@ for i in range(int(sys.argv[2])):
     os.chdir("d")
 open("bottom", "w").write("x")' "$1" "$2"
 }
-bounded() { (ulimit -n 100 -s 512 && exec timeout -s KILL 120 "$CELLA" "$@"); }
+bounded() { (ulimit -n 100 -s 512 && exec timeout -s KILL "$(secs 120)" "$CELLA" "$@"); }
 deep_case() { # levels
 	local begin=$SECONDS
 	"$CELLA" create -q a --from "$STORE/tree.tar" || return 1

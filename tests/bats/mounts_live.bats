@@ -279,7 +279,7 @@ shield_case() {
 		us=$((total * (i % 20 + 1) / 20))
 		verb="mount web $STORE/src/www /srv"
 		[ $i -le 20 ] || { "$CELLA" $verb; verb="umount web /srv"; }
-		timeout --foreground -s KILL "$(printf '0.%06d' $us)" "$CELLA" $verb >/dev/null 2>&1 || true
+		timeout --foreground -s KILL "$(printf '%d.%06d' $((us / 1000000)) $((us % 1000000)))" "$CELLA" $verb >/dev/null 2>&1 || true
 		# whatever that left: it is there, or can be mounted; and can be taken off
 		cella mount web "$STORE/src/www" /srv
 		[ "$status" -eq 0 ] || [[ $stderr == *already* ]]

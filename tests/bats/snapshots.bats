@@ -270,7 +270,7 @@ freeze() { # zone, 1 or 0: as an admin would by hand
 		seen=$((seen + 1))
 		eventually 5 test ! -e "$CELLA_RUN/zones/web/frozen"
 		! is_frozen web || false
-		timeout 10 "$CELLA" exec web -- true
+		timeout "$(secs 10)" "$CELLA" exec web -- true
 	done
 	echo "# $seen of 12 died"
 	[ $seen -ge 4 ]
