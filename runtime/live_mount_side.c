@@ -25,7 +25,8 @@
 #include "base/mem.h"
 
 enum {
-	MOUNTINFO_MAX = 4 << 20
+	MOUNTINFO_MAX = 4 << 20,
+	SHARED_FOR = 20 /* seconds that it may take to find what has been mounted */
 };
 
 /* What the child holds. */
@@ -284,15 +285,27 @@ static void take_copy_back(struct live *l)
 	(void)enter_zone_mounts(l, NULL);
 }
 
+/* From here on the child ends what it began, also when its parent is killed: nobody else knows that
+ * the mount was not shared before. It waits for nothing but a file system of the zone, and not
+ * long. */
+static int share_base(const struct live *l, struct err *e)
+{
+	if (l->was_shared)
+		return 0;
+	(void)prctl(PR_SET_PDEATHSIG, 0);
+	(void)alarm(SHARED_FOR);
+	if (tree_set_propagation(l->base, MS_SHARED) < 0)
+		return err_sys(e, errno, "share the mount below '%s'", l->s->target);
+	return 0;
+}
+
 static int mount_locked(struct live *l, struct err *e)
 {
 	struct stat st;
 	if (fstat(l->s->tree_fd, &st) < 0)
 		return err_sys(e, errno, "look at the source");
-	if (find_base(l, e) < 0 || find_propagation(l, e) < 0)
+	if (find_base(l, e) < 0 || find_propagation(l, e) < 0 || share_base(l, e) < 0)
 		return -1;
-	if (!l->was_shared && tree_set_propagation(l->base, MS_SHARED) < 0)
-		return err_sys(e, errno, "share the mount below '%s'", l->s->target);
 	autofd int clone = tree_clone_peer(l->target);
 	int r = clone < 0 ? zone_error(errno, "clone", l->s->target, e) : propagate(l, clone, e);
 	struct err why = {0};

@@ -268,6 +268,27 @@ shield_case() {
 	rm -rf "$STORE/src/www/spot" "$STORE/src/www/link"
 }
 
+# Found as it is while the mount of the zone's root is shared, for the volume to come to it.
+@test "F01 kill -9 of mount while it has a mount of the zone shared: it is private again" {
+	running web
+	local shares p
+	is_shared() { grep -q ' / / .* shared:' "/proc/$(zone_pid web)/mountinfo"; }
+	is_private() { ! is_shared; }
+	is_private
+	strace -f -qq -o /dev/null -e trace=move_mount -e inject=move_mount:delay_enter=400000 \
+		"$CELLA" mount web "$STORE/src/www" /srv 3>&- &
+	shares=$!
+	eventually 5 is_shared
+	p=$(pgrep -P $shares -x cella)
+	kill -9 "$p"
+	eventually 5 is_private
+	wait $shares || true
+	cella_is 0 mount web "$STORE/src/www" /srv
+	[ "$(in_zone web cat /srv/index)" = page ]
+	cella_is 0 umount web /srv
+	[ "$(mounted web /srv)" = 0 ]
+}
+
 @test "F01 kill -9 of mount and umount, at 20 instants each: the next one works" {
 	running web
 	local begin i us total verb
