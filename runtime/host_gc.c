@@ -1,6 +1,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "runtime/claims.h"
+#include "runtime/default_layer.h"
 #include "runtime/host_layers.h"
 #include "runtime/layers.h"
 #include "runtime/lifecycle_parts.h"
@@ -73,6 +74,16 @@ static int list_staging(struct gc *g)
 	return r;
 }
 
+/* The default image's layer, which waits for its next user. */
+static int list_cache(struct gc *g)
+{
+	struct stat st;
+	return fstatat(g->s->cache_fd, DEFAULT_LAYER_KEPT, &st, AT_SYMLINK_NOFOLLOW) < 0
+		       ? 0
+		       : add_row(g, "cache", DEFAULT_LAYER_KEPT,
+				 usage(g->s->cache_fd, DEFAULT_LAYER_KEPT));
+}
+
 static int list_layer(void *arg, const char *id, struct err *e)
 {
 	struct gc *g = arg;
@@ -111,7 +122,7 @@ static int list_all(struct gc *g)
 			"`cella list` and `cella image list` say which: mend it, or remove it "
 			"with --force");
 	}
-	if (list_staging(g) < 0 || layer_each(g->s, list_layer, g, g->e) < 0 ||
+	if (list_staging(g) < 0 || list_cache(g) < 0 || layer_each(g->s, list_layer, g, g->e) < 0 ||
 		claims_sweep(g->s, list_claim, g, NULL, g->e) < 0)
 		return -1;
 	return g->failed ? -1 : 0;
@@ -148,7 +159,9 @@ static bool is_gone(const struct store *s, const json_t *row)
 	const char *name = json_string_value(json_object_get(row, "name"));
 	if (!strcmp(kind, "claim"))
 		return true;
-	int dir = !strcmp(kind, "layer") ? s->layers_fd : s->staging_fd;
+	int dir = !strcmp(kind, "layer")   ? s->layers_fd
+		  : !strcmp(kind, "cache") ? s->cache_fd
+					   : s->staging_fd;
 	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
 }
 
@@ -158,6 +171,8 @@ static int remove_all(struct gc *g)
 	json_t *row;
 	if (repair_orphans(g->s, NULL, NULL, g->e) < 0)
 		return -1;
+	/* Also what waits there only since a moment ago. */
+	default_layer_drop(g->s);
 	json_array_foreach(g->rows, i, row)
 	{
 		if (json_object_set_new(row, "removed", json_boolean(is_gone(g->s, row))) < 0)

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/proc.h"
+#include "runtime/default_layer.h"
 #include "runtime/layers_parts.h"
 
 #include <dirent.h>
@@ -119,6 +120,8 @@ static int reap(const struct store *s, const char *id, struct err *e)
 				return 0;
 			return err_sys(e, errno, "remove '%s/layers/%s/refs'", s->root, id);
 		}
+		if (default_layer_keep(s, id))
+			return 1;
 		if (staging_take_locked(s, s->layers_fd, id, "dead", &dir, &st, e) < 0)
 			return -1;
 		break;
@@ -129,17 +132,22 @@ static int reap(const struct store *s, const char *id, struct err *e)
 	return 1;
 }
 
+int layer_add_ref(const struct staging *st, const char *uuid, struct err *e)
+{
+	char ref[REF_PATH];
+	(void)snprintf(ref, sizeof ref, "refs/%s", uuid);
+	if ((mkdirat(st->fd, "refs", 0700) < 0 && errno != EEXIST) || make_ref(st->fd, ref) < 0)
+		return err_sys(
+			e, errno, "write '%s/staging/%s/%s'", st->store->root, st->name, ref);
+	return 0;
+}
+
 int layer_write(const struct staging *st, const char *id, const struct layer_info *info,
 	const char *zone_uuid, struct err *e)
 {
-	char ref[REF_PATH];
 	if (!layer_id_is_valid(id))
 		return bad_id(id, e);
-	(void)snprintf(ref, sizeof ref, "refs/%s", zone_uuid);
-	if (make_ref(st->fd, ref) < 0)
-		return err_sys(
-			e, errno, "write '%s/staging/%s/%s'", st->store->root, st->name, ref);
-	return write_info(st->fd, id, info, e);
+	return layer_add_ref(st, zone_uuid, e) < 0 ? -1 : write_info(st->fd, id, info, e);
 }
 
 int layer_commit(struct staging *st, const char *id, const struct layer_info *info,

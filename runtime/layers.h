@@ -44,6 +44,8 @@ void layer_id_random(char out[LAYER_ID_SIZE]);
  * an existing tree there). *ret_fs_fd: the open fs/, caller closes, or -1. */
 int layer_stage(
 	const struct store *s, bool with_fs, struct staging *ret, int *ret_fs_fd, struct err *e);
+/* Put a reference into a staged layer. */
+int layer_add_ref(const struct staging *st, const char *uuid, struct err *e);
 /* Write layer.json and one reference into a staged layer; again for each further reference. */
 int layer_write(const struct staging *st, const char *id, const struct layer_info *info,
 	const char *zone_uuid, struct err *e);

@@ -6,6 +6,7 @@
 #include "fsroot/copy.h"
 #include "fsroot/default_image/default_image.h"
 #include "fsroot/import.h"
+#include "runtime/default_layer.h"
 #include "runtime/oci_layout.h"
 
 #include <errno.h>
@@ -16,12 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What unpacking the default image gave: {"key": ..., "layer": ...}, so that the next zone of it
- * needs no unpacking. Only a hint: a layer that is gone is made again. */
-#define DEFAULT_CACHE "default-image.json"
 enum {
-	CACHE_MAX = 4096,
-	KEY_SIZE = 64,
 	OPEN_DIR = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
 };
 
@@ -230,50 +226,10 @@ static int fill_from_image(const struct job *j, const struct source *src, struct
 
 /* ---- the default image ---- */
 
-/* Names the image's content: its size and the gzip trailer, which is the CRC and the length of the
- * uncompressed tar. It comes from this very program, so nobody forges it. */
-static void default_key(char key[KEY_SIZE])
-{
-	unsigned char tail[8] = {0};
-	if (default_image_size >= sizeof tail)
-		memcpy(tail, default_image_data + default_image_size - sizeof tail, sizeof tail);
-	(void)snprintf(key, KEY_SIZE, "%zu-%02x%02x%02x%02x%02x%02x%02x%02x", default_image_size,
-		tail[0], tail[1], tail[2], tail[3], tail[4], tail[5], tail[6], tail[7]);
-}
-
-/* True with a reference taken if the layer of the default image is known and still there. */
-static bool find_default(const struct job *j, const char *key, char *ret_id)
-{
-	autofree char *text = NULL;
-	size_t len = 0;
-	if (path_read_file(j->s->cache_fd, DEFAULT_CACHE, CACHE_MAX, &text, &len, NULL) < 0)
-		return false;
-	json_t *doc = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
-	const char *had = json_string_value(json_object_get(doc, "key"));
-	const char *id = json_string_value(json_object_get(doc, "layer"));
-	bool ok = had && id && !strcmp(had, key) && layer_id_is_valid(id) &&
-		  layer_ref(j->s, id, j->image->uuid, NULL) == 0;
-	if (ok)
-		(void)snprintf(ret_id, LAYER_ID_SIZE, "%s", id);
-	json_decref(doc);
-	return ok;
-}
-
-static void remember_default(const struct store *s, const char *key, const char *id)
-{
-	json_t *doc = json_pack("{s:s, s:s}", "key", key, "layer", id);
-	autofree char *text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
-	json_decref(doc);
-	if (text)
-		(void)path_write_volatile(
-			s->cache_fd, DEFAULT_CACHE, text, strlen(text), 0600, NULL);
-}
-
 static int fill_from_default(const struct job *j, struct err *e)
 {
-	char key[KEY_SIZE], id[LAYER_ID_SIZE];
-	default_key(key);
-	if (find_default(j, key, id))
+	char id[LAYER_ID_SIZE];
+	if (default_layer_ref(j->s, j->image->uuid, id))
 		return list_layer(j, id, e);
 	autofd int fd = memfd_create("cella-default-image", MFD_CLOEXEC);
 	if (fd < 0 || fd_write_all(fd, default_image_data, default_image_size) < 0 ||
@@ -281,7 +237,7 @@ static int fill_from_default(const struct job *j, struct err *e)
 		return err_sys(e, errno, "default image");
 	if (fill_from_tar(j, fd, "the default image", e) < 0)
 		return -1;
-	remember_default(j->s, key, j->image->layers[0]);
+	default_layer_remember(j->s, j->image->layers[0]);
 	return 0;
 }
 

@@ -273,6 +273,46 @@ idle=('init.args=["/bin/busybox","sleep","1000"]')
 	cella_is 0 host gc
 }
 
+@test "the default image is unpacked once: its layer waits for the next zone, until gc" {
+	local kept=$CELLA_ROOT/cache/default-layer id inode
+	cella_is 0 host gc
+	[ ! -e "$kept" ]
+	cella_is 0 create a
+	id=$("$CELLA" show a -j | jq -r '.layers[0]')
+	inode=$(stat -c %i "$CELLA_ROOT/layers/$id/fs/bin/busybox")
+	cella_is 0 destroy --force a
+	[ -z "$(ls "$CELLA_ROOT/layers")" ]
+	[ "$(stat -c %i "$kept/fs/bin/busybox")" = "$inode" ]
+	# many at once want it back, one of them has it, and all have one layer
+	local i pids=()
+	for i in 1 2 3 4 5 6; do
+		"$CELLA" create "b$i" &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+	[ ! -e "$kept" ]
+	[ "$(ls "$CELLA_ROOT/layers")" = "$id" ]
+	[ "$(find "$CELLA_ROOT/layers/$id/refs" -type f | wc -l)" -eq 6 ]
+	cella_is 0 host verify
+	cella_is 0 destroy --force b1 b2 b3 b4 b5 b6
+	[ "$(stat -c %i "$kept/fs")" ] && [ -z "$(ls "$CELLA_ROOT/layers")$(ls "$CELLA_ROOT/staging")" ]
+	cella_is 0 run --set network.mode=none -- true
+	# one of an older version is not taken
+	mv "$kept" "$BATS_TEST_TMPDIR/kept"
+	cp -a "$BATS_TEST_TMPDIR/kept" "$kept"
+	echo '{"key": "1-00", "layer": "'"$id"'"}' >"$CELLA_ROOT/cache/default-image.json"
+	inode=$(stat -c %i "$kept/fs/bin/busybox")
+	cella_is 0 create c
+	[ "$(stat -c %i "$CELLA_ROOT/layers/$id/fs/bin/busybox")" != "$inode" ]
+	[ ! -e "$kept" ]
+	cella_is 0 destroy --force c
+	cella_is 0 host gc --dry-run
+	output_has cache default-layer no
+	cella_is 0 host gc
+	[ ! -e "$kept" ]
+	nothing_left
+}
+
 @test "S43 a layer that is stored goes only to an image whose blob unpacks to it" {
 	local l=$BATS_TEST_TMPDIR/l id inode
 	python3 "$TESTS/bats/layouts.py" "$l"
