@@ -120,6 +120,27 @@ def kill(bench):
 
 
 @contextlib.contextmanager
+def idle(bench, n):
+    """What starts so many containers with a network, one process each, or None."""
+    made = []
+    if "lxc" not in bench.peers or not bridge(bench) or \
+            not usable(bench, "lxc", "lxc-start", "-d", *lxc_config(bench, "idle", bridge(bench))):
+        yield None
+        return
+    bench.sh("lxc-stop", "-k", "-P", f"{bench.work}/lxc", "-n", "idle")
+
+    def start_all():
+        for i in range(n):
+            made.append(lxc_config(bench, f"idle{i}", bridge(bench)))
+            bench.sh("lxc-start", "-d", *made[-1])
+    try:
+        yield start_all
+    finally:
+        for name in made:
+            bench.sh("lxc-stop", "-k", *name, check=False)
+
+
+@contextlib.contextmanager
 def running(bench):
     """Containers that run, and the command that enters each."""
     c, stop = {}, []

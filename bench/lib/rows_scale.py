@@ -2,6 +2,7 @@
 import concurrent.futures
 import time
 
+import peers
 from host import summary
 
 SLEEP = 'init.args=["/bin/sleep","1000000"]'
@@ -46,6 +47,11 @@ def used_kib():
     return m["MemTotal"] - m["MemFree"] - m["Buffers"] - m["Cached"] + m["Shmem"]
 
 
+def each(what, before, n):
+    kib = (used_kib() - before) / n
+    return {"what": what, "unit": "KiB each", "median": kib, "low": kib, "high": kib, "n": n, "all": [kib]}
+
+
 def memory(bench):
     """kibibytes of the whole system for one idle zone, and the time to start the Nth"""
     out = []
@@ -60,14 +66,18 @@ def memory(bench):
                 bench.sh(bench.cella, "start", names[i])
                 spans[i] = time.monotonic() - t
             begun = n
-            kib = (used_kib() - before) / n
-            out.append({"what": f"{n} zones {label}", "unit": "KiB each", "median": kib, "low": kib, "high": kib, "n": n, "all": [kib]})
+            out.append(each(f"{n} zones {label}", before, n))
         tenth = max(3, steps[-1] // 50)
         first = [spans[i] for i in range(1, 1 + tenth)]
         last = [spans[i] for i in range(steps[-1] - tenth, steps[-1])]
         out.append(summary(f"start of the first {tenth}, {label}", first) | {"base": True})
         out.append(summary(f"start of the last {tenth} of {steps[-1]}, {label}", last))
         destroy(bench, names)
+    with peers.idle(bench, steps[0]) as start_all:
+        if start_all:
+            before = used_kib()
+            start_all()
+            out.append(each(f"{steps[0]} LXC containers with a network", before, steps[0]))
     return out
 
 
