@@ -271,11 +271,12 @@ shield_case() {
 # Found as it is while the mount of the zone's root is shared, for the volume to come to it.
 @test "F01 kill -9 of mount while it has a mount of the zone shared: it is private again" {
 	running web
-	local shares p
-	is_shared() { grep -q ' / / .* shared:' "/proc/$(zone_pid web)/mountinfo"; }
+	local shares p zone
+	zone=$(zone_pid web)
+	is_shared() { grep -q ' / / .* shared:' "/proc/$zone/mountinfo"; }
 	is_private() { ! is_shared; }
 	is_private
-	strace -f -qq -o /dev/null -e trace=move_mount -e inject=move_mount:delay_enter=400000 \
+	strace -f -qq -o /dev/null -e trace=move_mount -e inject=move_mount:delay_enter=$(secs 400000) \
 		"$CELLA" mount web "$STORE/src/www" /srv 3>&- &
 	shares=$!
 	eventually 5 is_shared
