@@ -107,6 +107,18 @@ static bool is_wanted_xattr(const char *name)
 	       str_eq(name, "system.posix_acl_access") || str_eq(name, "system.posix_acl_default");
 }
 
+/* Linux before 6.2 gives the ids of an ACL on a root like a zone's as that root has them only where
+ * the room could be filled by entries: 4 bytes, and 8 for each. Else they are nobody's. */
+static size_t room_for(const char *name, size_t room)
+{
+	enum {
+		MOST = (1 << 16) - 4 /* what more there is, the kernel takes as 64 KiB */
+	};
+	if (!str_starts(name, "system.posix_acl_"))
+		return room;
+	return room >= MOST ? MOST : room < 4 ? 0 : room - (room - 4) % 8;
+}
+
 /* Into p->xattr_buf: the list of names, then the values. */
 static void add_xattrs(struct pack *p, int fd, struct tar_entry *entry)
 {
@@ -122,7 +134,8 @@ static void add_xattrs(struct pack *p, int fd, struct tar_entry *entry)
 		const char *name = p->xattr_buf + at;
 		if (!is_wanted_xattr(name) || entry->n_xattrs == TAR_XATTRS_MAX)
 			continue;
-		ssize_t size = fgetxattr(fd, name, p->xattr_buf + used, ROOM - used);
+		size_t room = room_for(name, ROOM - used);
+		ssize_t size = fgetxattr(fd, name, p->xattr_buf + used, room);
 		if (size < 0)
 			continue; /* gone, or not ours to read */
 		entry->xattrs[entry->n_xattrs++] =

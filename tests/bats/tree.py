@@ -6,6 +6,7 @@
 Type, mode, owner; of files size, digest, and how many names in this tree are this file (an overlay
 counts names that it hides as well); of links the target; of devices the
 number; extended attributes (user.*, file capabilities, ACLs) and, but for directories, the time."""
+import ctypes
 import hashlib
 import os
 import stat
@@ -14,9 +15,21 @@ import sys
 KEPT = (b"user.", b"security.capability", b"system.posix_acl_")
 
 
+libc = ctypes.CDLL(None)
+
+
+def xattr(path, name):
+    if not name.startswith(b"system.posix_acl_"):
+        return os.getxattr(path, name, follow_symlinks=False)
+    # Linux before 6.2: the ids are right only where the room is of such a size (fsroot/cp/pack.c).
+    value = ctypes.create_string_buffer((1 << 16) - 4)
+    size = libc.lgetxattr(os.fsencode(path), name, value, ctypes.c_size_t(len(value)))
+    return value.raw[:size] if size > 0 else b""
+
+
 def xattrs(path):
     names = sorted(n for n in map(os.fsencode, os.listxattr(path, follow_symlinks=False)) if n.startswith(KEPT))
-    return "".join(" %s=%s" % (ascii(os.fsdecode(n)), os.getxattr(path, n, follow_symlinks=False).hex()) for n in names)
+    return "".join(" %s=%s" % (ascii(os.fsdecode(n)), xattr(path, n).hex()) for n in names)
 
 
 def digest(path):
