@@ -108,7 +108,8 @@ static bool is_wanted_xattr(const char *name)
 }
 
 /* Linux before 6.2 gives the ids of an ACL on a root like a zone's as that root has them only where
- * the room could be filled by entries: 4 bytes, and 8 for each. Else they are nobody's. */
+ * the room could be filled by entries: 4 bytes, and 8 for each. Else they are nobody's. 0: there is
+ * none, and the kernel would only tell the size. */
 static size_t room_for(const char *name, size_t room)
 {
 	enum {
@@ -135,9 +136,9 @@ static void add_xattrs(struct pack *p, int fd, struct tar_entry *entry)
 		if (!is_wanted_xattr(name) || entry->n_xattrs == TAR_XATTRS_MAX)
 			continue;
 		size_t room = room_for(name, ROOM - used);
-		ssize_t size = fgetxattr(fd, name, p->xattr_buf + used, room);
+		ssize_t size = room ? fgetxattr(fd, name, p->xattr_buf + used, room) : -1;
 		if (size < 0)
-			continue; /* gone, or not ours to read */
+			continue; /* gone, not ours to read, or too much of it */
 		entry->xattrs[entry->n_xattrs++] =
 			(struct tar_xattr){name, p->xattr_buf + used, (size_t)size};
 		used += (size_t)size;

@@ -101,3 +101,25 @@ verbs_work() {
 	cella_is 0 clone web@v1 linked
 	verbs_work
 }
+
+# xfs takes values of 64 KiB, so that few of them are all that cp has room for.
+@test "cp -a of more attributes than it has room for: those it takes are whole" {
+	disk_make xfs 400M
+	"$CELLA" create web
+	mkdir -p "$CELLA_ROOT/zones/web/upper/root"
+	python3 - "$CELLA_ROOT/zones/web/upper/root/f" <<-'END'
+		import os, sys
+		open(sys.argv[1], "w").close()
+		for i in range(20):
+		    os.setxattr(sys.argv[1], "user.%c" % (97 + i), bytes([97 + i]) * 65536)
+	END
+	"$CELLA" start web
+	"$CELLA" cp -a web:/root/f - >"$BATS_TEST_TMPDIR/tar"
+	python3 - "$BATS_TEST_TMPDIR/tar" <<-'END'
+		import sys, tarfile
+		of = tarfile.open(sys.argv[1]).next().pax_headers
+		of = {k[-1]: v for k, v in of.items() if "xattr.user" in k}
+		print(*sorted(of), sep="")
+		assert len(of) >= 10 and all(v == k * 65536 for k, v in of.items())
+	END
+}
