@@ -264,7 +264,8 @@ listing() { # zone, format
 			[ $f = v7 ] || diff -r --no-dereference "$W/src" "$W/back"
 			[ "$W/back/h" -ef "$W/back/h2" ]
 		done
-		"$CELLA" cp $z:/t - | tar tv --numeric-owner | grep -q '33/44 .* t/h$'
+		# which of the two names comes first, and has the content, is the file system's to say
+		"$CELLA" cp $z:/t - | tar tv --numeric-owner | grep -qE '33/44 .* t/h2?$'
 		[ "$("$CELLA" cp $z:/t - | tar t | head -1)" = t/ ]
 		# cut off, garbage, compressed, no directory, nothing
 		tar c -C "$W/src" . | head -c 3000 >"$W/cut"
