@@ -58,10 +58,11 @@ static int test_failures;
 	int main(void)                                                                             \
 	{                                                                                          \
 		int n = 0, bad = 0;                                                                \
-		/* A shell ignores them for what it runs in the background, and all would inherit. \
-		 */                                                                                \
+		/* A shell ignores them for what it runs in the background, nohup(1) the third,    \
+		 * and all would inherit. */                                                       \
 		(void)signal(SIGINT, SIG_DFL);                                                     \
 		(void)signal(SIGQUIT, SIG_DFL);                                                    \
+		(void)signal(SIGHUP, SIG_DFL);                                                     \
 		for (struct test_case *t = test_first; t; t = t->next) {                           \
 			int before = test_failures;                                                \
 			t->run();                                                                  \
