@@ -130,19 +130,25 @@ static void add_xattrs(struct pack *p, int fd, struct tar_entry *entry)
 	if (!p->o->xattrs || (!p->xattr_buf && !(p->xattr_buf = malloc(ROOM))))
 		return;
 	ssize_t n = flistxattr(fd, p->xattr_buf, LIST);
+	bool is_full = n < 0 && errno == ERANGE;
 	size_t used = LIST;
 	for (ssize_t at = 0; at < n; at += (ssize_t)strlen(p->xattr_buf + at) + 1) {
 		const char *name = p->xattr_buf + at;
-		if (!is_wanted_xattr(name) || entry->n_xattrs == TAR_XATTRS_MAX)
+		if (!is_wanted_xattr(name))
 			continue;
-		size_t room = room_for(name, ROOM - used);
+		size_t room = entry->n_xattrs == TAR_XATTRS_MAX ? 0 : room_for(name, ROOM - used);
 		ssize_t size = room ? fgetxattr(fd, name, p->xattr_buf + used, room) : -1;
+		is_full |= !room || (size < 0 && (errno == ERANGE || errno == E2BIG));
 		if (size < 0)
 			continue; /* gone, not ours to read, or too much of it */
 		entry->xattrs[entry->n_xattrs++] =
 			(struct tar_xattr){name, p->xattr_buf + used, (size_t)size};
 		used += (size_t)size;
 	}
+	char text[SHOWN];
+	if (is_full)
+		answer_warn(p->answer, "'%s' has more extended attributes than cp takes along",
+			shown(p, text));
 }
 
 static struct tar_entry entry_of(const struct pack *p, const struct stat *st, enum tar_type type)
