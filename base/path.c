@@ -219,7 +219,10 @@ int path_read_file(
 	if (!buf)
 		return err_nomem(e);
 	/* A short read of a regular file is its end: no second one to be told so. */
-	ssize_t n = read(fd, buf, (size_t)st.st_size + 1);
+	ssize_t n;
+	do
+		n = read(fd, buf, (size_t)st.st_size + 1);
+	while (n < 0 && errno == EINTR);
 	if (n >= 0 && n < st.st_size) {
 		ssize_t more = fd_read_all(fd, buf + n, (size_t)(st.st_size - n) + 1);
 		n = more < 0 ? -1 : n + more;
@@ -278,8 +281,23 @@ int path_write_virtual(int dir_fd, const char *name, const char *text)
 	return n < 0 ? -1 : 0;
 }
 
+enum how {
+	DURABLE,  /* fsync of file and directory */
+	VOLATILE, /* neither */
+	DRAFT, /* nor what ext4 does by itself when a file takes the place of another: write it out
+		*/
+};
+
+/* Put `tmp` in the place of `name`. */
+static int put_in_place(int dir_fd, const char *tmp, const char *name, enum how how)
+{
+	if (how != DRAFT || renameat2(dir_fd, tmp, dir_fd, name, RENAME_EXCHANGE) < 0)
+		return renameat(dir_fd, tmp, dir_fd, name);
+	return unlinkat(dir_fd, tmp, 0);
+}
+
 static int write_replace(int dir_fd, const char *name, const void *data, size_t len, mode_t mode,
-	bool durable, struct err *e)
+	enum how how, struct err *e)
 {
 	/* A fixed prefix, so that what a crash leaves is found by name and swept. */
 	char tmp[300], unique[17];
@@ -291,17 +309,18 @@ static int write_replace(int dir_fd, const char *name, const void *data, size_t 
 		openat(dir_fd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (fd < 0)
 		return err_sys(e, errno, "write '%s'", name);
-	if (fchmod(fd, mode) < 0 || fd_write_all(fd, data, len) < 0 || (durable && fsync(fd) < 0)) {
+	if (fchmod(fd, mode) < 0 || fd_write_all(fd, data, len) < 0 ||
+		(how == DURABLE && fsync(fd) < 0)) {
 		int errnum = errno;
 		(void)unlinkat(dir_fd, tmp, 0);
 		return err_sys(e, errnum, "write '%s'", name);
 	}
-	if (renameat(dir_fd, tmp, dir_fd, name) < 0) {
+	if (put_in_place(dir_fd, tmp, name, how) < 0) {
 		int errnum = errno;
 		(void)unlinkat(dir_fd, tmp, 0);
 		return err_sys(e, errnum, "replace '%s'", name);
 	}
-	if (durable) {
+	if (how == DURABLE) {
 		autofd int dir = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (dir < 0 || fsync(dir) < 0)
 			return err_sys(e, errno, "sync the directory of '%s'", name);
@@ -312,21 +331,17 @@ static int write_replace(int dir_fd, const char *name, const void *data, size_t 
 int path_write_draft(
 	int dir_fd, const char *name, const void *data, size_t len, mode_t mode, struct err *e)
 {
-	autofd int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode);
-	if (fd < 0 || fchmod(fd, mode) < 0 || fd_write_all(fd, data, len) < 0 ||
-		ftruncate(fd, (off_t)len) < 0)
-		return err_sys(e, errno, "write '%s'", name);
-	return 0;
+	return write_replace(dir_fd, name, data, len, mode, DRAFT, e);
 }
 
 int path_write_atomic(
 	int dir_fd, const char *name, const void *data, size_t len, mode_t mode, struct err *e)
 {
-	return write_replace(dir_fd, name, data, len, mode, true, e);
+	return write_replace(dir_fd, name, data, len, mode, DURABLE, e);
 }
 
 int path_write_volatile(
 	int dir_fd, const char *name, const void *data, size_t len, mode_t mode, struct err *e)
 {
-	return write_replace(dir_fd, name, data, len, mode, false, e);
+	return write_replace(dir_fd, name, data, len, mode, VOLATILE, e);
 }

@@ -53,7 +53,7 @@ int path_write_atomic(
 /* The same without the two fsyncs, for directories on tmpfs whose content dies with the host. */
 int path_write_volatile(
 	int dir_fd, const char *name, const void *data, size_t len, mode_t mode, struct err *e);
-/* Write a file in its place, where nobody reads it yet. Who kills us in between leaves an empty
- * file of a new one, and the old text where the new one is no shorter. Not durable. */
+/* As path_write_volatile, on a disk, for what is not in its place yet and is synced there: it waits
+ * for nothing. */
 int path_write_draft(
 	int dir_fd, const char *name, const void *data, size_t len, mode_t mode, struct err *e);
