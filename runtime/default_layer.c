@@ -56,12 +56,26 @@ static bool is_ours(const struct staging *st)
 	       a.st_ino == b.st_ino && a.st_dev == b.st_dev;
 }
 
+/* Another version of this program may have put another layer there meanwhile. */
+static bool is_layer(const struct staging *st, const char *id)
+{
+	autofree char *text = NULL;
+	size_t len = 0;
+	if (path_read_file(st->fd, "layer.json", KNOWN_MAX, &text, &len, NULL) < 0)
+		return false;
+	json_t *doc = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+	const char *of = json_string_value(json_object_get(doc, "id"));
+	bool ok = of && !strcmp(of, id);
+	json_decref(doc);
+	return ok;
+}
+
 /* From the cache to layers/, with a reference. */
 static bool bring_back(const struct store *s, const char *id, const char *owner_uuid)
 {
 	autostaging struct staging st = STAGING_EMPTY;
 	if (staging_take(s, s->cache_fd, DEFAULT_LAYER_KEPT, "layer", &st, NULL) < 0 ||
-		!is_ours(&st) || layer_add_ref(&st, owner_uuid, NULL) < 0)
+		!is_ours(&st) || !is_layer(&st, id) || layer_add_ref(&st, owner_uuid, NULL) < 0)
 		return false;
 	/* Taken: somebody has unpacked it meanwhile. Ours goes with `st`. */
 	return staging_commit(&st, s->layers_fd, id, NULL) == 0 ||
