@@ -252,7 +252,10 @@ static int mount_it(struct live_zone *l, const struct live_mount_options *o, str
 	struct live_side side = side_of(l, o->target);
 	side.is_dir = S_ISDIR(st.st_mode);
 	int r = live_side_mount(&side, &got, e);
-	if (r == 0) {
+	if (r < 0) {
+		/* Its child may have been ended after the mount had come. */
+		take_back(l, o->target, &st);
+	} else {
 		r = note_place(l, got.place, e);
 		if (r == 0 && o->persist)
 			r = zone_write_spec(l->zone.dir_fd, l->doc, e);
