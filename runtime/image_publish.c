@@ -107,7 +107,9 @@ int image_publish(const struct store *s, const char *zone, const char *name, str
 	struct image_draft d;
 	if (zone_open(s, zone, ZONE_LOCK, LIFECYCLE_LOCK_MS, &z, e) < 0)
 		return -1;
-	int r = lifecycle_must_be_stopped(&z, "publish", e);
+	int r = lifecycle_must_be_on_disk(&z, "an image", e);
+	if (r == 0)
+		r = lifecycle_must_be_stopped(&z, "publish", e);
 	if (r == 0)
 		r = undo_must_be_closed(&z, "an image", e);
 	if (r == 0 && (r = image_draft_begin(s, name, &d, e)) == 0) {

@@ -1,6 +1,7 @@
 /* cg.h: control groups of a zone, the same calls for cgroup v1, hybrid and v2.
  *
- *   HIERARCHY/cella/NAME        limit group: root's, holds every limit, never a process
+ *   HIERARCHY/cella/NAME        limit group: root's, holds every limit; a process only where
+ *                               there is no zone group (cg_create)
  *                               (with systemd: in a scope, see cg_scope.h)
  *   HIERARCHY/cella/NAME/zone   zone group: the zone's processes; delegated to the zone's root
  *

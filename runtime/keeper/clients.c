@@ -183,7 +183,7 @@ static void take_packet(struct keeper *k, struct client *c, const char *packet, 
 			send_exit(k, c);
 		break;
 	case 's':
-		/* Never refused: it holds the zone's lock, there is only one. */
+		/* Never refused: those who sweep take turns by the zone's lock. */
 		c->kind = CLIENT_SWEEPER;
 		if (k->phase != KEEPER_WATCHING)
 			send_exit(k, c);
