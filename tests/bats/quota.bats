@@ -317,7 +317,8 @@ has() { # zone, what /root/f must say
 		"$CELLA" start web
 		in_zone web sh -c "echo $at >/root/f"
 		"$CELLA" stop web
-		us=$((total * at / 10))
+		# the last of them have time enough, however slow the machine is by then
+		us=$((total * at / 5))
 		timeout --foreground -s KILL "$((us / 1000000)).$(printf %06d $((us % 1000000)))" "$CELLA" snapshot create web s$at >/dev/null 2>&1 || true
 		"$CELLA" repair web
 		"$CELLA" start web
@@ -405,9 +406,14 @@ has() { # zone, what /root/f must say
 	in_zone web sh -c 'echo safe >/root/safe; sync'
 	(in_zone web sh -c 'i=0; while :; do i=$((i + 1)); mkdir /root/$i; echo $i >/root/$i/f; done' 3>&- || true) &
 	read -r -t 0.3 <> <(:) || true
+	local init
+	init=$(zone_pid web)
 	kill -KILL "$(jq .keeper.pid "$CELLA_RUN/zones/web/state.json")"
-	kill -KILL "$(zone_pid web)"
+	kill -KILL "$init"
 	wait
+	# while it dies, repair would find it alive
+	is_dead() { ! grep -q '^State:[[:space:]]*[^ZX]' "/proc/$init/status" 2>/dev/null; }
+	eventually 10 is_dead
 	"$CELLA" repair web
 	cella_is 0 start web
 	[ "$(in_zone web cat /root/safe)" = safe ]
