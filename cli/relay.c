@@ -188,6 +188,8 @@ static int turn(struct loop *l, bool *ret_done, struct err *e)
 	}
 	if (polls[POLL_END].revents) {
 		l->has_ended = true;
+		if (l->relay->on_end)
+			l->relay->on_end(l->relay->arg);
 		l->flows[0].from = l->flows[0].to = -1; /* nobody is there to read it */
 	}
 	for (int i = 0; i < FLOWS; i++)

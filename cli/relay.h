@@ -14,6 +14,8 @@ struct relay {
 	int end_fd;
 	/* INT, TERM, HUP or QUIT came to us. */
 	void (*on_signal)(void *arg, int sig);
+	/* It has ended; what it has written may take its time. May be NULL. */
+	void (*on_end)(void *arg);
 	void *arg;
 };
 

@@ -53,6 +53,9 @@ struct session {
 	const char *name;
 	struct start_result started;
 	int ours[3], theirs[3]; /* pipes */
+	char uuid[UUID_LEN + 1];
+	struct keeper_exit how;
+	bool has_ended, is_removed;
 };
 
 static void warn(void *arg, const char *text)
@@ -81,6 +84,7 @@ static int create(struct session *s, struct err *e)
 		.n_init_args = s->cli->words.n_command,
 		.ephemeral = true,
 		.in_memory = !v->disk,
+		.ret_uuid = s->uuid,
 		.warn = warn,
 		.warn_arg = s->cli,
 	};
@@ -122,6 +126,28 @@ static void forward(void *arg, int sig)
 	(void)zone_signal(s->store, s->name, sig, NULL);
 }
 
+/* `cella _ended` may have been faster, or another command, and the name another zone's by now. */
+static void remove_zone(struct session *s)
+{
+	struct err why = {0};
+	if (s->is_removed)
+		return;
+	s->is_removed = true;
+	if (zone_destroy_this(s->store, s->name, s->uuid, &why) < 0 && why.cls != ERR_NOT_FOUND)
+		(void)report_error(s->cli, s->name, &why);
+	else if (s->started.exit_fd >= 0)
+		(void)keeper_swept(s->started.exit_fd);
+}
+
+/* At once: who reads our output may let it wait for hours. */
+static void zone_has_ended(void *arg)
+{
+	struct session *s = arg;
+	s->has_ended = keeper_wait_exit(s->started.exit_fd, -1, &s->how, NULL) == 0;
+	if (s->has_ended)
+		remove_zone(s);
+}
+
 static int code_of(const struct keeper_exit *x)
 {
 	switch (x->reason) {
@@ -140,7 +166,6 @@ static int code_of(const struct keeper_exit *x)
 
 static int carry(struct session *s, struct err *e)
 {
-	struct keeper_exit how;
 	struct relay r = {
 		.pty_fd = s->started.pty_fd >= 0 ? &s->started.pty_fd : NULL,
 		.in_fd = &s->ours[0],
@@ -148,15 +173,17 @@ static int carry(struct session *s, struct err *e)
 		.err_fd = &s->ours[2],
 		.end_fd = s->started.exit_fd,
 		.on_signal = forward,
+		.on_end = zone_has_ended,
 		.arg = s,
 	};
 	/* Removing it is ours, the keeper's only if we die, or if it is there already. */
 	(void)keeper_sweeping(s->started.exit_fd);
-	if (relay_run(&r, e) < 0 || keeper_wait_exit(s->started.exit_fd, -1, &how, e) < 0)
+	if (relay_run(&r, e) < 0 ||
+		(!s->has_ended && keeper_wait_exit(s->started.exit_fd, -1, &s->how, e) < 0))
 		return -1;
-	if (how.reason == KEEPER_OOM)
+	if (s->how.reason == KEEPER_OOM)
 		report_note(s->cli, "zone '%s' was ended by its memory limit", s->name);
-	return code_of(&how);
+	return code_of(&s->how);
 }
 
 /* As env(1) has it, when it was the command that could not be executed. */
@@ -172,7 +199,7 @@ static int failure_code(const struct err *e)
 static int run_created(struct session *s)
 {
 	const struct run_values *v = s->cli->values;
-	struct err e = {0}, why = {0};
+	struct err e = {0};
 	int code = start(s, command_wants_pty(v->tty), &e);
 	if (code < 0)
 		code = failure_code(&e);
@@ -183,11 +210,7 @@ static int run_created(struct session *s)
 	fd_close(&s->started.pty_fd);
 	for (int i = 0; i < 3; i++)
 		fd_close(&s->ours[i]);
-	/* `cella _ended` may have been faster, or another command. */
-	if (zone_destroy(s->store, s->name, true, &why) < 0 && why.cls != ERR_NOT_FOUND)
-		(void)report_error(s->cli, s->name, &why);
-	else if (s->started.exit_fd >= 0)
-		(void)keeper_swept(s->started.exit_fd);
+	remove_zone(s);
 	fd_close(&s->started.exit_fd);
 	return code;
 }

@@ -204,6 +204,8 @@ static int create_from(
 	if (r == 0)
 		r = put_image(base, &src, e);
 	if (r == 0 && (r = lifecycle_draft_begin(s, doc, spec, o->in_memory, &draft, e)) == 0) {
+		if (o->ret_uuid)
+			memcpy(o->ret_uuid, draft.record.uuid, sizeof draft.record.uuid);
 		r = fill_draft(s, &draft, &src, spec, base, doc, o, e);
 		lifecycle_draft_drop(&draft);
 	}

@@ -131,3 +131,15 @@ int zone_destroy(const struct store *s, const char *name, bool force, struct err
 	zone_close(&z);
 	return r;
 }
+
+int zone_destroy_this(const struct store *s, const char *name, const char *uuid, struct err *e)
+{
+	struct zone z;
+	if (zone_open(s, name, ZONE_LOCK | ZONE_ALLOW_BROKEN, LIFECYCLE_LOCK_MS, &z, e) < 0)
+		return -1;
+	int r = strcmp(z.record.uuid, uuid) != 0
+			? err_set(e, ERR_NOT_FOUND, "zone '%s' is another one by now", name)
+			: destroy_locked(&z, true, e);
+	zone_close(&z);
+	return r;
+}

@@ -32,7 +32,8 @@ static int sweep_and_restart(
 		return 0;
 	if (zone_sweep(z->store, z->name, &st, e) < 0)
 		return -1;
-	if (restarts == 0 || keeper_stop_is_asked())
+	/* What `cella run` made ends with its end. */
+	if (restarts == 0 || keeper_stop_is_asked() || z->record.ephemeral)
 		return z->record.uuid[0] ? undo_settle(z, e) : 0;
 	struct start_options o = {.stdio = START_CONSOLE, .restarts = restarts};
 	struct start_result r = {.pty_fd = -1, .exit_fd = -1};
@@ -49,12 +50,10 @@ int zone_ended(const struct store *s, const char *name, const char *uuid, uint64
 	if (zone_open(s, name, ZONE_LOCK | ZONE_ALLOW_BROKEN, LOCK_TIMEOUT_MS, &z, e) < 0)
 		return e->cls == ERR_NOT_FOUND ? 0 : -1;
 	int r = sweep_and_restart(&z, uuid, init_start, restarts, e);
-	bool destroy = r == 0 && z.record.ephemeral && restarts == 0 &&
-		       zone_status(s, name, NULL) == ZONE_STOPPED &&
-		       strcmp(z.record.uuid, uuid) == 0;
+	bool destroy = r == 0 && z.record.ephemeral && zone_status(s, name, NULL) == ZONE_STOPPED;
 	zone_close(&z);
 	/* Its `run` may be at it already: then one of the two finds nothing. */
-	if (destroy && zone_destroy(s, name, true, e) < 0 && e->cls != ERR_NOT_FOUND)
+	if (destroy && zone_destroy_this(s, name, uuid, e) < 0 && e->cls != ERR_NOT_FOUND)
 		return -1;
 	return r;
 }

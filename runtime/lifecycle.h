@@ -15,6 +15,7 @@ struct create_options {
 	size_t n_init_args;
 	bool ephemeral;
 	bool in_memory; /* the writable side is a tmpfs: gone with each run */
+	char *ret_uuid; /* UUID_LEN + 1 bytes for the new zone's, or NULL */
 	/* Warnings for people (skipped device nodes...), one line each; may be NULL. */
 	void (*warn)(void *arg, const char *text);
 	void *warn_arg;
@@ -52,6 +53,9 @@ int zone_flatten(const struct store *s, const char *name, const struct progress 
 /* Stopped zones only unless `force`, which kills first; protect: ["destroy"] refuses either way
  * until it is unset. A broken or half-made zone can be destroyed with `force`. */
 int zone_destroy(const struct store *s, const char *name, bool force, struct err *e);
+/* The same, forced, for the one that has this uuid. ERR_NOT_FOUND also when another one has that
+ * name by now. */
+int zone_destroy_this(const struct store *s, const char *name, const char *uuid, struct err *e);
 int zone_rename(const struct store *s, const char *from, const char *to, struct err *e);
 
 /* Apply key=value to the spec; all or nothing. Resources of a running zone change at once, the rest

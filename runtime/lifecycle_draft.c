@@ -84,7 +84,8 @@ int lifecycle_draft_commit(
 	if (!in_memory && backend_make(d->store, d->dir.fd, &d->record, d->spec, mode, e) < 0)
 		return err_at(e, "quota", name);
 	if (zone_draft_record(d->dir.fd, &d->record, e) < 0 ||
-		(!in_memory && zone_sync_drafts(d->dir.fd, e) < 0))
+		(in_memory ? zone_mark_in_memory(d->dir.fd, e) : zone_sync_drafts(d->dir.fd, e)) <
+			0)
 		return -1;
 	d->dir.no_sync = in_memory;
 	(void)event_append(d->dir.fd, "created",

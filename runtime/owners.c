@@ -1,6 +1,7 @@
 #include "runtime/owners.h"
 #include "base/fd.h"
 #include "runtime/image.h"
+#include "runtime/state.h"
 #include "runtime/zone.h"
 
 #include <dirent.h>
@@ -44,11 +45,12 @@ static int add_image(struct owners *o, int got, const char *uuid, struct err *e)
 	return got > 0 ? add_uuid(o, uuid, e) : 0;
 }
 
-static int add_zone(struct owners *o, int dir_fd, struct err *e)
+static int add_zone(struct owners *o, int dir_fd, bool is_dead_in_memory, struct err *e)
 {
 	struct zone_record rec = {0};
 	if (zone_read_record(dir_fd, &rec, NULL) < 0) {
-		o->is_incomplete = true;
+		/* What a crash of the host has left of a zone in memory has nothing any more. */
+		o->is_incomplete |= !is_dead_in_memory;
 		return 0;
 	}
 	int n = add_uuid(o, rec.uuid, e);
@@ -74,7 +76,9 @@ static int add_entry(
 		return 0;
 	if (place == IN_STAGING && fstatat(dir, "zone.json", &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return add_image(o, image_staged_uuid(dir, uuid), uuid, e);
-	return add_zone(o, dir, e);
+	bool lost = place == IN_ZONES && zone_is_marked_in_memory(dir) &&
+		    zone_status(o->store, name, NULL) == ZONE_STOPPED;
+	return add_zone(o, dir, lost, e);
 }
 
 static int add_all_in(struct owners *o, int parent_fd, enum place place, struct err *e)

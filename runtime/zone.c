@@ -367,6 +367,20 @@ int zone_draft_record(int staging_dir_fd, const struct zone_record *r, struct er
 	return n;
 }
 
+/* The sticky bit means nothing on a directory of root's: it is a mark that costs no file, and is
+ * journalled no later than the directory's name. */
+int zone_mark_in_memory(int dir_fd, struct err *e)
+{
+	return fchmod(dir_fd, S_ISVTX | 0700) < 0 ? err_sys(e, errno, "mark the zone's directory")
+						  : 0;
+}
+
+bool zone_is_marked_in_memory(int dir_fd)
+{
+	struct stat st;
+	return fstat(dir_fd, &st) == 0 && (st.st_mode & S_ISVTX);
+}
+
 /* The directory is for who moves it into its place. */
 int zone_sync_drafts(int staging_dir_fd, struct err *e)
 {

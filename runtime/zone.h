@@ -84,6 +84,10 @@ int zone_write_record(int zone_dir_fd, const struct zone_record *r, struct err *
 int zone_draft_spec(int staging_dir_fd, const json_t *doc, struct err *e);
 int zone_draft_record(int staging_dir_fd, const struct zone_record *r, struct err *e);
 int zone_sync_drafts(int staging_dir_fd, struct err *e);
+/* The mark of a zone in memory, on its directory: where the host has crashed, its files may be
+ * empty, and so tell nothing. */
+int zone_mark_in_memory(int dir_fd, struct err *e);
+bool zone_is_marked_in_memory(int dir_fd);
 int zone_read_record(int zone_dir_fd, struct zone_record *ret, struct err *e);
 void zone_record_done(struct zone_record *r);
 /* Deep copy. */

@@ -99,3 +99,76 @@ load helpers
 	cella_is 0 run --name job --set root.readonly=true -- sh -c 'cat /etc/hostname; touch /x 2>/dev/null || echo no; touch /tmp/x && echo yes'
 	[ "$(tr '\n' ' ' <<<"$output")" = "job no yes " ]
 }
+
+@test "run removes its zone when the command has ended, whoever still reads what it wrote" {
+	local p reader
+	mkfifo "$STORE/fifo"
+	"$CELLA" run --name job --set network.mode=none -- sh -c 'head -c 100000 /dev/zero; echo done >&2' >"$STORE/fifo" 2>"$STORE/err" 3>&- &
+	p=$!
+	exec {reader}<"$STORE/fifo"
+	eventually 10 grep -q done "$STORE/err"
+	is_gone() { ! "$CELLA" show job >/dev/null 2>&1; }
+	eventually 10 is_gone
+	kill -0 $p
+	[ "$(wc -c <&"$reader")" = 100000 ]
+	exec {reader}<&-
+	wait $p
+	rm "$STORE/fifo" "$STORE/err"
+}
+
+@test "run removes its own zone, never another one that has its name by now" {
+	local p
+	"$CELLA" run --name job --set network.mode=none -- sh -c 'echo up; sleep 100' >"$STORE/out" 3>&- &
+	p=$!
+	eventually 10 grep -q up "$STORE/out"
+	kill -STOP $p
+	cella_is 0 destroy --force job
+	cella_is 0 create job
+	kill -CONT $p
+	wait $p && false
+	cella_is 0 show job
+	state_is job stopped
+	cella_is 0 destroy --force job
+	rm "$STORE/out"
+}
+
+@test "run is killed: what it made does not start again" {
+	local p
+	"$CELLA" run --name job --set network.mode=none --set boot.restart=always -- sh -c 'echo up; sleep 1; exit 1' >"$STORE/out" 3>&- &
+	p=$!
+	eventually 10 grep -q up "$STORE/out"
+	kill -9 $p
+	wait $p || true
+	is_gone() { [ ! -e "$CELLA_ROOT/zones/job" ]; }
+	eventually 20 is_gone
+	rm "$STORE/out"
+}
+
+# Its files were never synced: after a crash of the host they may be empty.
+@test "the host has crashed under a run: repair removes what is left, and gc is not in its way" {
+	local p k
+	"$CELLA" run --name job --set network.mode=none -- sh -c 'echo up; sleep 100' >"$STORE/out" 3>&- &
+	p=$!
+	eventually 10 grep -q up "$STORE/out"
+	k=$(jq .keeper.pid "$CELLA_RUN/zones/job/state.json")
+	kill -9 $p "$k" "$(zone_pid job)"
+	wait $p || true
+	is_dead() { ! grep -q '^State:[[:space:]]*[^ZX]' "/proc/$k/status" 2>/dev/null; }
+	eventually 10 is_dead
+	rm -r "$CELLA_RUN/zones/job"
+	: >"$CELLA_ROOT/zones/job/spec.json"
+	: >"$CELLA_ROOT/zones/job/zone.json"
+	cella_is 0 host gc --dry-run
+	cella_is 0 repair
+	error_has "zone 'job': removed"
+	[ ! -e "$CELLA_ROOT/zones/job" ]
+	[ -z "$(ls "$CELLA_ROOT/layers")$(ls "$CELLA_ROOT/staging")" ]
+	# one on disk is mended by who can, never removed
+	cella_is 0 create web
+	: >"$CELLA_ROOT/zones/web/zone.json"
+	cella_is 0 repair
+	[ -e "$CELLA_ROOT/zones/web" ]
+	cella_is 1 host gc
+	cella_is 0 destroy --force web
+	rm "$STORE/out"
+}
