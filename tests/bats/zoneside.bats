@@ -53,11 +53,16 @@ clean_exec() {
 	[ "$seen" = "zone side"$'\n'"exec execve" ]
 }
 
+# As if no zone had had the default image before.
+is_unpacked_anew() { "$CELLA" host gc -q; }
+
 @test "unpacking an image" {
+	is_unpacked_anew
 	clean_exec 0 1 create web
 }
 
 @test "the unpacker has no groups of the caller's" {
+	is_unpacked_anew
 	# 6 is disk
 	run setpriv --groups 6,4 strace -f -e trace=setgroups,setresuid,execveat -o "$BATS_TEST_TMPDIR/trace" \
 		"$CELLA" create web
@@ -95,6 +100,7 @@ clean_exec() {
 }
 
 @test "run: a command, its pipes, its code" {
+	is_unpacked_anew
 	clean_exec 7 2 run --from default -- sh -c 'exit 7'
 }
 
