@@ -264,6 +264,8 @@ int net_bridge_release(int host_lock_fd, const struct network *n, bool *ret_remo
 		goto out; /* a start is under way, and will need the bridge */
 	}
 	int found = find_bridge(fd, n, &l, e);
+	if (found > 0 && link_query_has_port(fd, n->bridge, l.index))
+		goto out;
 	if (found < 0 || (found && link_query_ports(fd, l.index, &ports, e) < 0))
 		return err_at(e, "network", n->bridge);
 	if (!ports) {

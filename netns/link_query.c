@@ -1,5 +1,6 @@
 #include "netns/link_query.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -128,6 +129,23 @@ int link_query_ports(int fd, unsigned bridge_index, unsigned *ret, struct err *e
 		return -1;
 	*ret = p.n;
 	return 0;
+}
+
+bool link_query_has_port(int fd, const char *bridge, unsigned bridge_index)
+{
+	char path[64];
+	(void)snprintf(path, sizeof path, "/sys/class/net/%.15s/brif", bridge);
+	DIR *d = opendir(path); /* banned-ok: host's mounts */
+	struct dirent *ent;
+	bool found = false;
+	while (d && !found && (ent = readdir(d))) {
+		struct link_info l;
+		found = ent->d_name[0] != '.' && link_query_name(fd, ent->d_name, &l, NULL) > 0 &&
+			l.master == bridge_index && !link_is_gone(&l);
+	}
+	if (d)
+		(void)closedir(d);
+	return found;
 }
 
 const char *link_alias_bridge(char out[LINK_ALIAS_SIZE], const struct network *n)

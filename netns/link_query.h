@@ -25,6 +25,9 @@ int link_query_name(int fd, const char *name, struct link_info *ret, struct err 
 int link_query_index(int fd, unsigned index, struct link_info *ret, struct err *e);
 /* How many ports of zones that live (or of others, but not of ended zones) a bridge has. */
 int link_query_ports(int fd, unsigned bridge_index, unsigned *ret, struct err *e);
+/* Has it a port at all, of a zone that runs? True is certain, and takes no list of all interfaces,
+ * which for a thousand zones costs the kernel a million steps; false means: count. */
+bool link_query_has_port(int fd, const char *bridge, unsigned bridge_index);
 
 /* What an RTM_NEWLINK message says. False if it is none. Pure. */
 bool link_query_parse(const struct nlmsghdr *h, struct link_info *ret);
