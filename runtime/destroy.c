@@ -29,13 +29,12 @@ static bool is_protected(const struct zone *z)
 
 static int may_destroy(const struct zone *z, bool force, struct err *e)
 {
-	bool broken = !z->spec || !z->record.uuid[0];
 	if (is_protected(z)) {
 		err_set(e, ERR_STATE, "zone '%s' is protected against destroy", z->name);
 		return err_hint(
 			e, "`cella set %s 'protect=[]'` takes the protection away", z->name);
 	}
-	if (broken && !force) {
+	if (zone_is_broken(z) && !force) {
 		err_set(e, ERR_STATE, "zone '%s' is broken: its files cannot be read", z->name);
 		return err_hint(e, "`cella destroy --force %s` removes it all the same", z->name);
 	}

@@ -217,7 +217,7 @@ static int make_row(struct view *v, const char *name, json_t **ret, struct err *
 		row = broken_row(name, "broken", why.msg);
 	} else {
 		enum zone_status status = zone_status(v->s, name, &st);
-		bool broken = !z.spec || !z.record.uuid[0];
+		bool broken = zone_is_broken(&z);
 		row = json_pack("{s:s, s:s}", "name", name, "state",
 			zone_status_name(broken ? ZONE_BROKEN : status));
 		put_record(row, &ok, v, &z.record);

@@ -45,12 +45,14 @@ static int add_image(struct owners *o, int got, const char *uuid, struct err *e)
 	return got > 0 ? add_uuid(o, uuid, e) : 0;
 }
 
-static int add_zone(struct owners *o, int dir_fd, bool is_dead_in_memory, struct err *e)
+/* `name` in zones/, NULL for one in staging. */
+static int add_zone(struct owners *o, int dir_fd, const char *name, struct err *e)
 {
 	struct zone_record rec = {0};
 	if (zone_read_record(dir_fd, &rec, NULL) < 0) {
 		/* What a crash of the host has left of a zone in memory has nothing any more. */
-		o->is_incomplete |= !is_dead_in_memory;
+		o->is_incomplete |= !name || !zone_is_marked_in_memory(dir_fd) ||
+				    zone_status(o->store, name, NULL) != ZONE_STOPPED;
 		return 0;
 	}
 	int n = add_uuid(o, rec.uuid, e);
@@ -76,9 +78,7 @@ static int add_entry(
 		return 0;
 	if (place == IN_STAGING && fstatat(dir, "zone.json", &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return add_image(o, image_staged_uuid(dir, uuid), uuid, e);
-	bool lost = place == IN_ZONES && zone_is_marked_in_memory(dir) &&
-		    zone_status(o->store, name, NULL) == ZONE_STOPPED;
-	return add_zone(o, dir, lost, e);
+	return add_zone(o, dir, place == IN_ZONES ? name : NULL, e);
 }
 
 static int add_all_in(struct owners *o, int parent_fd, enum place place, struct err *e)

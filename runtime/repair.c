@@ -235,7 +235,7 @@ static int repair_locked(struct repair *r, struct zone *z, struct err *e)
 	struct intent in = {0};
 	struct zone_state st;
 	enum zone_status before = zone_status(r->s, z->name, NULL);
-	if ((!z->spec || !z->record.uuid[0]) && !zone_is_marked_in_memory(z->dir_fd))
+	if (zone_is_broken(z) && !zone_is_marked_in_memory(z->dir_fd))
 		tell(r,
 			"zone '%s' is broken: mend its files in '%s/zones/%s' or destroy it with "
 			"--force",
@@ -296,7 +296,7 @@ static int repair_zone(struct repair *r, const char *name, struct err *e)
 	int n = repair_locked(r, &z, e);
 	/* Of a `cella run` that was killed: it was to go with its end. One that has not started yet
 	 * may have its command still at work, for the moment between the two. */
-	bool lost = (!z.spec || !z.record.uuid[0]) && zone_is_marked_in_memory(z.dir_fd);
+	bool lost = zone_is_broken(&z) && zone_is_marked_in_memory(z.dir_fd);
 	bool left = n == 0 && (lost || (z.record.ephemeral && (has_run(&z) || is_old(&z)))) &&
 		    zone_status(r->s, name, NULL) == ZONE_STOPPED;
 	zone_close(&z);

@@ -359,12 +359,17 @@ int zone_draft_spec(int staging_dir_fd, const json_t *doc, struct err *e)
 	return write_json(staging_dir_fd, "spec.json", doc, path_write_draft, e);
 }
 
-int zone_draft_record(int staging_dir_fd, const struct zone_record *r, struct err *e)
+static int write_record(int dir_fd, const struct zone_record *r, writer *write_file, struct err *e)
 {
 	json_t *doc = record_to_json(r);
-	int n = write_json(staging_dir_fd, "zone.json", doc, path_write_draft, e);
+	int n = write_json(dir_fd, "zone.json", doc, write_file, e);
 	json_decref(doc);
 	return n;
+}
+
+int zone_draft_record(int staging_dir_fd, const struct zone_record *r, struct err *e)
+{
+	return write_record(staging_dir_fd, r, path_write_draft, e);
 }
 
 /* The sticky bit means nothing on a directory of root's: it is a mark that costs no file, and is
@@ -395,11 +400,8 @@ int zone_sync_drafts(int staging_dir_fd, struct err *e)
 
 int zone_write_record(int zone_dir_fd, const struct zone_record *r, struct err *e)
 {
-	json_t *doc = record_to_json(r);
-	int n = write_json(zone_dir_fd, "zone.json", doc,
-		r->in_memory ? path_write_volatile : path_write_atomic, e);
-	json_decref(doc);
-	return n;
+	return write_record(
+		zone_dir_fd, r, r->in_memory ? path_write_volatile : path_write_atomic, e);
 }
 
 int zone_record_copy(const struct zone_record *r, struct zone_record *ret, struct err *e)
@@ -465,6 +467,11 @@ int zone_open(const struct store *s, const char *name, unsigned flags, int64_t t
 	}
 	*ret = z;
 	return 0;
+}
+
+bool zone_is_broken(const struct zone *z)
+{
+	return !z->spec || !z->record.uuid[0];
 }
 
 void zone_close(struct zone *z)

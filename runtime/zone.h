@@ -69,6 +69,8 @@ enum zone_open_flags {
  * ERR_NOT_FOUND, ERR_BUSY, ERR_FAILED (broken files; the message names file and place). */
 int zone_open(const struct store *s, const char *name, unsigned flags, int64_t timeout_ms,
 	struct zone *ret, struct err *e);
+/* Opened with ZONE_ALLOW_BROKEN: could one of its files not be read? */
+bool zone_is_broken(const struct zone *z);
 void zone_close(struct zone *z);
 
 /* The lock alone, as a descriptor whose close releases it (open-file-description lock, shared with
