@@ -43,6 +43,9 @@ struct output_options {
 	struct opt_list filters; /* "state=running,stopped", "name~^web", "labels.env!=prod" */
 };
 
+/* JSON or JSON lines. */
+bool output_is_json(const struct output_options *o);
+
 /* The options against the columns that exist. -1: ERR_USAGE, names the column or filter. */
 struct output_query;
 int output_query_make(const struct output_options *o, struct columns known,

@@ -225,6 +225,11 @@ static int add_filter(struct output_query *q, const char *text, struct err *e)
 	return *op == '~' ? compile(op + 1, f, e) : split_values(op + 1, f, e);
 }
 
+bool output_is_json(const struct output_options *o)
+{
+	return o->format == OUTPUT_JSON || o->format == OUTPUT_JSONL;
+}
+
 int output_query_make(const struct output_options *o, struct columns known,
 	struct output_query **ret, struct err *e)
 {

@@ -10,11 +10,6 @@ enum {
 	TEXT_MAX = 4096
 };
 
-static bool is_json(const struct cli *c)
-{
-	return c->out.format == OUTPUT_JSON || c->out.format == OUTPUT_JSONL;
-}
-
 static void add_escaped(struct strbuf *s, const char *text)
 {
 	str_add_escaped(s, text, TEXT_MAX);
@@ -106,7 +101,7 @@ static void print_text(const char *zone, const struct err *e)
 
 int report_error(const struct cli *c, const char *zone, const struct err *e)
 {
-	if (is_json(c))
+	if (output_is_json(&c->out))
 		print_json(zone, e);
 	else
 		print_text(zone, e);
@@ -116,14 +111,14 @@ int report_error(const struct cli *c, const char *zone, const struct err *e)
 int report_usage(const struct cli *c, const struct err *e)
 {
 	int code = report_error(c, NULL, e);
-	if (!is_json(c))
+	if (!output_is_json(&c->out))
 		help_print_usage(c->verb, stderr);
 	return code;
 }
 
 void report_note(const struct cli *c, const char *fmt, ...)
 {
-	if (c->out.quiet || is_json(c))
+	if (c->out.quiet || output_is_json(&c->out))
 		return;
 	char text[1024];
 	autostr struct strbuf s = {0};

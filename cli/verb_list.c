@@ -50,7 +50,7 @@ static int run(struct cli *c)
 		return report_usage(c, &e);
 	unsigned want = INSPECT_BASIC | output_query_wants(q);
 	/* Without a choice these formats tell all that costs no walk. */
-	if ((c->out.format == OUTPUT_JSON || c->out.format == OUTPUT_JSONL) && !c->out.columns)
+	if (output_is_json(&c->out) && !c->out.columns)
 		want |= INSPECT_DETAILS | INSPECT_RESOURCES;
 	if (make_rows(c, want, &rows, &e) < 0 || output_print(q, rows, stdout, &e) < 0)
 		code = report_error(c, NULL, &e);

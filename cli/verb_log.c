@@ -68,7 +68,7 @@ static int print_events(struct cli *c, const char *name, struct err *e)
 	struct output_options o = c->out;
 	o.quiet = false;
 	size_t n = v->lines == UINT64_MAX ? 0 : v->lines;
-	bool is_json = o.format == OUTPUT_JSON || o.format == OUTPUT_JSONL;
+	bool is_json = output_is_json(&o);
 	if (!s || output_query_make(&o, columns, &q, e) < 0)
 		return -1;
 	int r = v->lines == 0 ? 0 : inspect_events(s, name, n, &rows, e);

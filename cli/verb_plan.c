@@ -12,7 +12,7 @@ static int run(struct cli *c)
 	if (!s || plan_show(s, name, &json, &text, &e) < 0)
 		return report_error(c, name, &e);
 	int r = 0;
-	if (c->out.format == OUTPUT_JSON || c->out.format == OUTPUT_JSONL)
+	if (output_is_json(&c->out))
 		r = output_print_json(json, stdout, &e);
 	else
 		(void)fputs(text, stdout);
