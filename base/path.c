@@ -264,6 +264,13 @@ ssize_t path_read_value(int dir_fd, const char *name, char *buf, size_t size)
 	return n;
 }
 
+bool path_is_at(int dir_fd, const char *name, int fd)
+{
+	struct stat a, b;
+	return fstat(fd, &a) == 0 && fstatat(dir_fd, name, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+}
+
 int path_write_virtual(int dir_fd, const char *name, const char *text)
 {
 	autofd int fd = openat(dir_fd, name, O_WRONLY | O_CLOEXEC);

@@ -43,6 +43,9 @@ int path_read_file(
 ssize_t path_read_virtual(int dir_fd, const char *name, char *buf, size_t size);
 /* The same with one read(2), for a file of one line, which the kernel gives whole. */
 ssize_t path_read_value(int dir_fd, const char *name, char *buf, size_t size);
+/* Is what lies at dir_fd/name by now the very thing behind `fd`? A last symbolic link is not
+ * followed. */
+bool path_is_at(int dir_fd, const char *name, int fd);
 /* write(2) once to a /proc or /sys or cgroup file. 0, or -1 + errno. */
 int path_write_virtual(int dir_fd, const char *name, const char *text);
 

@@ -47,15 +47,6 @@ static bool read_known(const struct store *s, char ret_id[LAYER_ID_SIZE])
 	return ok;
 }
 
-/* Is what we have locked what we have moved? Another may have come between the two. */
-static bool is_ours(const struct staging *st)
-{
-	struct stat a, b;
-	return fstat(st->fd, &a) == 0 &&
-	       fstatat(st->store->staging_fd, st->name, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       a.st_ino == b.st_ino && a.st_dev == b.st_dev;
-}
-
 /* Another version of this program may have put another layer there meanwhile. */
 static bool is_layer(const struct staging *st, const char *id)
 {
@@ -75,7 +66,9 @@ static bool bring_back(const struct store *s, const char *id, const char *owner_
 {
 	autostaging struct staging st = STAGING_EMPTY;
 	if (staging_take(s, s->cache_fd, DEFAULT_LAYER_KEPT, "layer", &st, NULL) < 0 ||
-		!is_ours(&st) || !is_layer(&st, id) || layer_add_ref(&st, owner_uuid, NULL) < 0)
+		/* What we have locked must be what we have moved: another may have come between. */
+		!path_is_at(s->staging_fd, st.name, st.fd) || !is_layer(&st, id) ||
+		layer_add_ref(&st, owner_uuid, NULL) < 0)
 		return false;
 	/* Taken: somebody has unpacked it meanwhile. Ours goes with `st`. */
 	return staging_commit(&st, s->layers_fd, id, NULL) == 0 ||

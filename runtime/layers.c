@@ -92,14 +92,6 @@ static int make_ref(int dir_fd, const char *path)
 	return 0;
 }
 
-/* True if layers/ID still is the directory behind `fd`. */
-static bool is_in_place(const struct store *s, const char *id, int fd)
-{
-	struct stat a, b;
-	return fstat(fd, &a) == 0 && fstatat(s->layers_fd, id, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       a.st_ino == b.st_ino && a.st_dev == b.st_dev;
-}
-
 /* Remove refs/ if it is empty, and then the layer. 1: removed, 0: in use, or gone already.
  * Between rmdir(refs) and the rename another process may meet the dead layer, remove it, and put a
  * new one of the same digest in its place, which our rename must not hit. Hence the lock: a layer's
@@ -113,7 +105,7 @@ static int reap(const struct store *s, const char *id, struct err *e)
 			return 0;
 		if (dir < 0 || staging_lock(dir) < 0)
 			return err_sys(e, errno, "open '%s/layers/%s'", s->root, id);
-		if (!is_in_place(s, id, dir))
+		if (!path_is_at(s->layers_fd, id, dir))
 			continue;
 		if (unlinkat(dir, "refs", AT_REMOVEDIR) < 0 && errno != ENOENT) {
 			if (errno == ENOTEMPTY || errno == EEXIST)

@@ -137,10 +137,7 @@ static int sweep_one(const struct store *s, const char *name,
 			       : (fd_close(&st.fd), 0);
 	/* Between our open and our lock its owner may have removed it, or have made it a zone: then
 	 * what we have locked is no staging directory any more, and not ours to bury. */
-	struct stat now, there;
-	if (lock_dir(st.fd, false) < 0 || fstat(st.fd, &now) < 0 ||
-		fstatat(s->staging_fd, name, &there, AT_SYMLINK_NOFOLLOW) < 0 ||
-		now.st_dev != there.st_dev || now.st_ino != there.st_ino) {
+	if (lock_dir(st.fd, false) < 0 || !path_is_at(s->staging_fd, name, st.fd)) {
 		fd_close(&st.fd);
 		return 0;
 	}

@@ -132,10 +132,7 @@ static int open_locked(const struct store *s, const char *name, int64_t timeout_
 				continue;
 			return -1;
 		}
-		struct stat mine, now;
-		if (fstat(dir, &mine) == 0 &&
-			fstatat(s->zones_fd, name, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
-			mine.st_ino == now.st_ino && mine.st_dev == now.st_dev) {
+		if (path_is_at(s->zones_fd, name, dir)) {
 			*ret_dir = fd_steal(&dir);
 			*ret_lock = fd_steal(&lock);
 			return 0;
