@@ -153,8 +153,7 @@ load helpers
 	k=$(jq .keeper.pid "$CELLA_RUN/zones/job/state.json")
 	kill -9 $p "$k" "$(zone_pid job)"
 	wait $p || true
-	is_dead() { ! grep -q '^State:[[:space:]]*[^ZX]' "/proc/$k/status" 2>/dev/null; }
-	eventually 10 is_dead
+	eventually 10 is_dead "$k"
 	rm -r "$CELLA_RUN/zones/job"
 	: >"$CELLA_ROOT/zones/job/spec.json"
 	: >"$CELLA_ROOT/zones/job/zone.json"

@@ -142,6 +142,9 @@ eventually() {
 		read -r -t 0.05 <> <(:) || true
 	done
 }
+is_dead() { # pid: gone, or a zombie
+	! grep -q '^State:[[:space:]]*[^ZX]' "/proc/$1/status" 2>/dev/null
+}
 in_zone() { # zone command...: as root inside
 	local z=$1
 	shift

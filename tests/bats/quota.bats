@@ -412,8 +412,7 @@ has() { # zone, what /root/f must say
 	kill -KILL "$init"
 	wait
 	# while it dies, repair would find it alive
-	is_dead() { ! grep -q '^State:[[:space:]]*[^ZX]' "/proc/$init/status" 2>/dev/null; }
-	eventually 10 is_dead
+	eventually 10 is_dead "$init"
 	"$CELLA" repair web
 	cella_is 0 start web
 	[ "$(in_zone web cat /root/safe)" = safe ]
