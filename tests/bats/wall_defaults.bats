@@ -631,7 +631,9 @@ H25_case() {
 		n=$(in_zone $z sed 's/.*:/:/' /proc/self/cgroup | sort -u)
 		[ "$n" = ":/" ] || breach "$z: sees its place as $n"
 		# of v1, a zone with ids of its own has a group beneath its limits only where it is given one
+		# (a hierarchy that is mounted nowhere, left by who used it last, takes nobody in)
 		while IFS=: read -r _ f n; do
+			[ -z "$f" ] || grep -qE " - cgroup [^ ]* ([^ ]*,)?${f%%,*}(,|\$)" /proc/self/mountinfo || continue
 			[[ $n == */cella/$z.$STORE_ID/zone || $n == */cella.slice/cella-$z.$STORE_ID.scope/limits/zone ]] ||
 				[[ $z != bare && -n $f && $f != name=systemd && $n == */cella/$z.$STORE_ID ]] || breach "$z: init is in $n"
 		done <"/proc/$(zone_pid $z)/cgroup"
@@ -642,6 +644,11 @@ H25_case() {
 				mount -t cgroup -o ${c%/*} c /mnt 2>/dev/null || continue
 				try "changes its ${c#*/}" write 2 "/mnt/${c#*/}"
 				try "makes a group for ${c%/*}" mkdir /mnt/own
+				umount /mnt
+			done
+			for c in $(sed -n 's/^[0-9]*:\([a-z_,]*\):.*/\1/p' /proc/self/cgroup); do
+				mount -t cgroup -o $c c /mnt 2>/dev/null || continue
+				try "makes a group in the hierarchy of $c" mkdir /mnt/own
 				umount /mnt
 			done
 		EOF
