@@ -9,6 +9,7 @@
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -49,7 +50,8 @@ struct pidfd_info_v0 {
 static bool ask_wait_status(int *ret)
 {
 	struct pidfd_info_v0 info = {.mask = PIDFD_INFO_EXIT_BIT};
-	if (ioctl(KEEPER_FD_INIT, PIDFD_GET_INFO_V0, &info) < 0 ||
+	/* By its number: libcs differ in the type of ioctl()'s request. */
+	if (syscall(SYS_ioctl, KEEPER_FD_INIT, PIDFD_GET_INFO_V0, &info) < 0 ||
 		!(info.mask & PIDFD_INFO_EXIT_BIT))
 		return false;
 	*ret = info.exit_code;

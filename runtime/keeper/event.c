@@ -82,10 +82,50 @@ static const char *reason_name(uint8_t reason)
 	return names[reason];
 }
 
+/* As sigabbrev_np(3), which not every libc has. NULL for real-time signals. */
+static const char *signal_name(int sig)
+{
+	static const char names[][8] = {
+		[SIGHUP] = "HUP",
+		[SIGINT] = "INT",
+		[SIGQUIT] = "QUIT",
+		[SIGILL] = "ILL",
+		[SIGTRAP] = "TRAP",
+		[SIGABRT] = "ABRT",
+		[SIGBUS] = "BUS",
+		[SIGFPE] = "FPE",
+		[SIGKILL] = "KILL",
+		[SIGUSR1] = "USR1",
+		[SIGSEGV] = "SEGV",
+		[SIGUSR2] = "USR2",
+		[SIGPIPE] = "PIPE",
+		[SIGALRM] = "ALRM",
+		[SIGTERM] = "TERM",
+		[SIGSTKFLT] = "STKFLT",
+		[SIGCHLD] = "CHLD",
+		[SIGCONT] = "CONT",
+		[SIGSTOP] = "STOP",
+		[SIGTSTP] = "TSTP",
+		[SIGTTIN] = "TTIN",
+		[SIGTTOU] = "TTOU",
+		[SIGURG] = "URG",
+		[SIGXCPU] = "XCPU",
+		[SIGXFSZ] = "XFSZ",
+		[SIGVTALRM] = "VTALRM",
+		[SIGPROF] = "PROF",
+		[SIGWINCH] = "WINCH",
+		[SIGIO] = "POLL",
+		[SIGPWR] = "PWR",
+		[SIGSYS] = "SYS",
+	};
+	bool has_name = sig > 0 && sig < (int)(sizeof names / sizeof names[0]) && names[sig][0];
+	return has_name ? names[sig] : NULL;
+}
+
 static void add_ending(struct line *l, const struct keeper_exit *x)
 {
 	bool by_signal = x->reason == KEEPER_SIGNALED || x->reason == KEEPER_OOM;
-	const char *name = by_signal ? sigabbrev_np(x->code) : NULL;
+	const char *name = by_signal ? signal_name(x->code) : NULL;
 	add(l, "\",\"event\":\"ended\",\"reason\":\"");
 	add(l, reason_name(x->reason));
 	add(l, "\",\"code\":");

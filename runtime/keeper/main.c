@@ -57,7 +57,7 @@ static void ignore_signals(void)
 /* The shell that started the zone may have had limits; they are not the zone's, nor ours. */
 static void lift_limits(void)
 {
-	static const __rlimit_resource_t kinds[] = {RLIMIT_CPU, RLIMIT_FSIZE};
+	static const int kinds[] = {RLIMIT_CPU, RLIMIT_FSIZE};
 	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
 		struct rlimit l = {RLIM_INFINITY, RLIM_INFINITY};
 		if (setrlimit(kinds[i], &l) == 0)
