@@ -15,6 +15,7 @@ enum fault_hint {
 				   */
 	FAULT_HINT_KERNEL_TOO_OLD, /* a system call is missing */
 	FAULT_HINT_MOUNT_LIMIT,	   /* fs.mount-max */
+	FAULT_HINT_NS_LIMIT,	   /* user.max_*_namespaces */
 };
 
 struct fault {

@@ -155,14 +155,35 @@ static int fault_with_reason(struct fault *f, const char *target, const char *re
 	return fault_set_hint(f, text, errno == ENOSPC ? FAULT_HINT_MOUNT_LIMIT : FAULT_HINT_NONE);
 }
 
-static int op_new_fs(const struct mount_op *op, int target_fd, struct fault *f)
+static int new_fs(const struct mount_op *op, struct fault *f)
 {
 	char reason[128];
-	autofd int tree = tree_new_fs(
+	int tree = tree_new_fs(
 		op->fstype, op->options, op->n_options, op->attr_set, reason, sizeof reason);
-	if (tree < 0)
-		return fault_with_reason(f, op->target, reason);
-	return attach_on(tree, target_fd, op, f);
+	return tree < 0 ? fault_with_reason(f, op->target, reason) : tree;
+}
+
+int apply_prepare(const struct apply_plan *plan, struct fault *f)
+{
+	int *made = plan->made->fds;
+	memset(made, -1, sizeof plan->made->fds);
+	for (size_t i = 0; i < plan->n_ops && i < APPLY_MADE_MAX; i++) {
+		const struct mount_op *op = &plan->ops[i];
+		/* An optional one has perhaps no place to be, and is not to fail then. */
+		if (op->kind == MOUNT_OP_NEW_FS && !(op->flags & MOUNT_OP_OPTIONAL) &&
+			(made[i] = new_fs(op, f)) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int op_new_fs(
+	const struct apply_plan *plan, const struct mount_op *op, int target_fd, struct fault *f)
+{
+	size_t i = (size_t)(op - plan->ops);
+	int *made = plan->made && i < APPLY_MADE_MAX ? &plan->made->fds[i] : NULL;
+	autofd int tree = made && *made >= 0 ? fd_steal(made) : new_fs(op, f);
+	return tree < 0 ? -1 : attach_on(tree, target_fd, op, f);
 }
 
 static int op_self(const struct mount_op *op, int target_fd, struct fault *f)
@@ -238,7 +259,7 @@ static int apply_op(const struct apply_plan *plan, const struct mount_op *op, st
 	case MOUNT_OP_ATTACH:
 		return op_attach(plan, op, target, f);
 	case MOUNT_OP_NEW_FS:
-		return op_new_fs(op, target, f);
+		return op_new_fs(plan, op, target, f);
 	case MOUNT_OP_SELF:
 		return op_self(op, target, f);
 	case MOUNT_OP_MASK:

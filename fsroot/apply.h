@@ -3,8 +3,10 @@
  * zone's namespaces, after the id maps are written, after setresuid(0) and, with cgroup v1, after
  * unshare(CLONE_NEWCGROUP):
  *
+ *	apply_prepare()	 optional: new file systems, not attached yet; needs no root
  *	apply_mounts()	 root attached; proc and sysfs while the old ones are still visible, or the
- *kernel refuses them; dev; everything else apply_console()	 a terminal of the zone's own devpts
+ *			 kernel refuses them; dev; everything else
+ *	apply_console()	 a terminal of the zone's own devpts
  *	apply_pivot()	 old root gone, cwd and root are the zone's
  *
  * Every target is resolved by openat2 from the root's descriptor and attached to by descriptor
@@ -18,8 +20,20 @@ struct apply_plan {
 	size_t n_fds;
 	const struct mount_op *ops;
 	size_t n_ops;
+	struct apply_made *made; /* NULL: nothing is prepared */
 };
 
+enum {
+	APPLY_MADE_MAX = 32 /* the rest is made when its turn comes */
+};
+/* New file systems by the index of their operation; -1 = none. */
+struct apply_made {
+	int fds[APPLY_MADE_MAX];
+};
+
+/* Make the new file systems of the plan that every zone has, while the host side is still at the
+ * root. Fills *plan->made, which apply_mounts() closes. */
+int apply_prepare(const struct apply_plan *plan, struct fault *f);
 int apply_mounts(const struct apply_plan *plan, struct fault *f);
 
 struct apply_console {

@@ -43,6 +43,7 @@ static int load_filter(struct start *s, struct err *e);
 static int make_socket(struct start *s, struct err *e);
 static int spawn(struct start *s, struct err *e);
 static int map_ids(struct start *s, struct err *e);
+static int tell_ids(struct start *s, struct err *e);
 static int send_root(struct start *s, struct err *e);
 static int make_network(struct start *s, struct err *e);
 static int note_first_start(struct start *s, struct err *e);
@@ -62,6 +63,7 @@ void start_host(struct start *s)
 		make_socket,
 		spawn,
 		map_ids,
+		tell_ids,
 		send_root,
 		make_network,
 		note_first_start,
@@ -228,6 +230,7 @@ static int fill_zone_side(struct start *s, int sock, struct err *e)
 	z->plan = &s->plan;
 	z->sock = sock;
 	z->late_cgroup_ns = cg_needs_attach(&s->cg) && s->plan.ns.of[NS_CGROUP].mode == NS_NEW;
+	z->own_netns = s->plan.ns.of[NS_NET].mode == NS_NEW;
 	z->drop.caps = s->plan.caps;
 	z->drop.no_new_privs = s->plan.no_new_privs;
 	z->has_console = s->options->stdio != START_PIPES;
@@ -272,6 +275,8 @@ static int spawn(struct start *s, struct err *e)
 	uint64_t flags = ns_clone_flags(&s->plan.ns);
 	if (s->side.late_cgroup_ns)
 		flags &= ~(uint64_t)CLONE_NEWCGROUP;
+	if (s->side.own_netns)
+		flags &= ~(uint64_t)CLONE_NEWNET;
 	int group = cg_clone_fd(&s->cg);
 	struct clone_args a = {
 		.flags = flags | CLONE_PIDFD | (group >= 0 ? CLONE_INTO_CGROUP : 0ULL),
@@ -319,6 +324,16 @@ static int map_ids(struct start *s, struct err *e)
 	return 0;
 }
 
+static int tell_ids(struct start *s, struct err *e)
+{
+	struct start_msg m = {.kind = START_MSG_IDS};
+	int next = start_next(s->proto, m.kind);
+	if (next < 0 || fd_send(s->sock, &m, sizeof m, NULL, 0) < 0)
+		return err_sys(e, errno, "tell the zone side of its ids");
+	s->proto = (enum start_state)next;
+	return 0;
+}
+
 static int send_root(struct start *s, struct err *e)
 {
 	struct start_root root = {.msg = {.kind = START_MSG_ROOT}};
@@ -349,12 +364,51 @@ static int send_root(struct start *s, struct err *e)
 	return 0;
 }
 
+/* One message from the zone side, held against the protocol. -1 with *e for FAIL, a broken peer, a
+ * timeout, and an end of file that is not exec. */
+static int receive(struct start *s, int fds[2], struct err *e)
+{
+	struct start_msg m = {0};
+	size_t n = 2;
+	ssize_t len = fd_recv(s->sock, &m, sizeof m, fds, &n);
+	if (len < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return err_set(e, ERR_TIMEOUT, "the zone side does not answer");
+	if (len == 0 || (len < 0 && errno == ECONNRESET))
+		m.kind = START_MSG_EOF;
+	else if (len != (ssize_t)sizeof m)
+		return err_sys(e, len < 0 ? errno : EPROTO, "message of the zone side");
+	int next = start_next(s->proto, m.kind);
+	if (next < 0)
+		return err_set(e, ERR_FAILED,
+			"the zone side broke the protocol: message %u when %s", m.kind,
+			start_state_name(s->proto));
+	s->proto = (enum start_state)next;
+	if (next != START_FAILED)
+		return (int)m.kind;
+	if (m.kind == START_MSG_EOF)
+		return err_set(e, ERR_FAILED, "the zone side died without a word");
+	start_explain(s, &m, e);
+	return -1;
+}
+
+/* It was made long ago, while the root was built. */
+static int wait_for_netns(struct start *s, struct err *e)
+{
+	int fds[2] = {-1, -1};
+	int kind = receive(s, fds, e);
+	if (kind >= 0 && kind != START_MSG_NETNS)
+		return err_set(e, ERR_FAILED, "the zone side broke the protocol: message %d", kind);
+	return kind < 0 ? -1 : 0;
+}
+
 /* While the zone side mounts: both work at the same time. */
 static int make_network(struct start *s, struct err *e)
 {
 	struct plan *p = &s->plan;
 	if (p->net_mode == SPEC_NET_HOST)
 		return 0;
+	if (s->side.own_netns && wait_for_netns(s, e) < 0)
+		return -1;
 	autofd int netns = ns_open(s->pid, NS_NET);
 	if (netns < 0)
 		return err_sys(e, errno, "open the zone's network namespace");
@@ -407,33 +461,6 @@ static int note_first_start(struct start *s, struct err *e)
 	r->has_started = true;
 	r->identity_pending = false;
 	return zone_write_record(s->zone->dir_fd, r, e);
-}
-
-/* One message from the zone side, held against the protocol. -1 with *e for FAIL, a broken peer, a
- * timeout, and an end of file that is not exec. */
-static int receive(struct start *s, int fds[2], struct err *e)
-{
-	struct start_msg m = {0};
-	size_t n = 2;
-	ssize_t len = fd_recv(s->sock, &m, sizeof m, fds, &n);
-	if (len < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-		return err_set(e, ERR_TIMEOUT, "the zone side does not answer");
-	if (len == 0 || (len < 0 && errno == ECONNRESET))
-		m.kind = START_MSG_EOF;
-	else if (len != (ssize_t)sizeof m)
-		return err_sys(e, len < 0 ? errno : EPROTO, "message of the zone side");
-	int next = start_next(s->proto, m.kind);
-	if (next < 0)
-		return err_set(e, ERR_FAILED,
-			"the zone side broke the protocol: message %u when %s", m.kind,
-			start_state_name(s->proto));
-	s->proto = (enum start_state)next;
-	if (next != START_FAILED)
-		return (int)m.kind;
-	if (m.kind == START_MSG_EOF)
-		return err_set(e, ERR_FAILED, "the zone side died without a word");
-	start_explain(s, &m, e);
-	return -1;
 }
 
 /* The zone side's finished tree comes back as a mount namespace that its root cannot undo. */
@@ -520,19 +547,25 @@ static int commit(struct start *s, struct err *e)
 }
 
 /* The zone side works at the same time. When it fails while we are at the network, what we find is
- * that it is gone; why, it has told before. */
+ * that it is gone; why, it has told before. What else it has said by then no longer matters. */
 static void prefer_their_reason(struct start *s, struct err *e)
 {
 	struct pollfd p = {.fd = s->sock, .events = POLLIN};
 	while (s->pid > 0 && s->proto < START_GOING && poll(&p, 1, 0) == 1) {
-		struct err theirs = {0};
+		struct start_msg m = {0};
 		int fds[2] = {-1, -1};
-		if (receive(s, fds, &theirs) < 0) {
-			*e = theirs;
-			return;
-		}
+		size_t n = 2;
+		ssize_t len = fd_recv(s->sock, &m, sizeof m, fds, &n);
 		fd_close(&fds[0]);
 		fd_close(&fds[1]);
+		if (len == (ssize_t)sizeof m && m.kind != START_MSG_FAIL)
+			continue;
+		err_clear(e);
+		if (len == (ssize_t)sizeof m)
+			start_explain(s, &m, e);
+		else
+			err_set(e, ERR_FAILED, "the zone side died without a word");
+		return;
 	}
 }
 
@@ -575,6 +608,8 @@ void start_explain(const struct start *s, const struct start_msg *m, struct err 
 		[FAULT_HINT_NOT_DIRECTORY] = "it must be an ordinary directory in the zone's root",
 		[FAULT_HINT_KERNEL_TOO_OLD] = "Linux 5.19 or newer is needed",
 		[FAULT_HINT_MOUNT_LIMIT] = "the limit of mounts is reached: sysctl fs.mount-max",
+		[FAULT_HINT_NS_LIMIT] =
+			"the limit of namespaces is reached: see user.max_*_namespaces",
 	};
 	char object[sizeof m->fault.object];
 	memcpy(object, m->fault.object, sizeof object);

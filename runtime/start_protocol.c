@@ -9,33 +9,29 @@ struct rule {
 };
 
 static const struct rule rules[] = {
-	{START_SPAWNED, START_MSG_ROOT, START_MAPPED},
-	{START_MAPPED, START_MSG_MOUNTED, START_MOUNTED},
+	{START_SPAWNED, START_MSG_IDS, START_MAPPED},
+	{START_MAPPED, START_MSG_ROOT, START_ROOTED},
+	{START_ROOTED, START_MSG_NETNS, START_NETTED},
+	{START_ROOTED, START_MSG_MOUNTED, START_MOUNTED}, /* the host's network, or a given one */
+	{START_NETTED, START_MSG_MOUNTED, START_MOUNTED},
 	{START_MOUNTED, START_MSG_LOCKED, START_LOCKED},
 	{START_LOCKED, START_MSG_CONSOLE, START_CONSOLED},
 	{START_LOCKED, START_MSG_READY, START_READY},
-	{START_MAPPED, START_MSG_CONSOLE, START_CONSOLED}, /* its root cannot mount */
-	{START_MAPPED, START_MSG_READY, START_READY},	   /* pipes instead of a console */
+	{START_ROOTED, START_MSG_CONSOLE, START_CONSOLED}, /* its root cannot mount */
+	{START_NETTED, START_MSG_CONSOLE, START_CONSOLED},
+	{START_ROOTED, START_MSG_READY, START_READY}, /* pipes instead of a console */
+	{START_NETTED, START_MSG_READY, START_READY},
 	{START_CONSOLED, START_MSG_READY, START_READY},
 	{START_READY, START_MSG_GO, START_GOING},
 	{START_GOING, START_MSG_EOF, START_RUNNING},
-	{START_SPAWNED, START_MSG_FAIL, START_FAILED},
-	{START_MAPPED, START_MSG_FAIL, START_FAILED},
-	{START_MOUNTED, START_MSG_FAIL, START_FAILED},
-	{START_LOCKED, START_MSG_FAIL, START_FAILED},
-	{START_CONSOLED, START_MSG_FAIL, START_FAILED},
-	{START_READY, START_MSG_FAIL, START_FAILED},
-	{START_GOING, START_MSG_FAIL, START_FAILED},
-	{START_SPAWNED, START_MSG_EOF, START_FAILED},
-	{START_MAPPED, START_MSG_EOF, START_FAILED},
-	{START_MOUNTED, START_MSG_EOF, START_FAILED},
-	{START_LOCKED, START_MSG_EOF, START_FAILED},
-	{START_CONSOLED, START_MSG_EOF, START_FAILED},
-	{START_READY, START_MSG_EOF, START_FAILED},
 };
 
 int start_next(enum start_state s, uint32_t kind)
 {
+	/* Until it runs, the zone side may fail at any point, with a word or without. */
+	if ((unsigned)s < START_RUNNING &&
+		(kind == START_MSG_FAIL || (kind == START_MSG_EOF && s != START_GOING)))
+		return START_FAILED;
 	for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
 		if (rules[i].from == s && (uint32_t)rules[i].kind == kind)
 			return (int)rules[i].to;
@@ -74,6 +70,7 @@ const char *start_step_name(uint32_t step)
 		[STEP_NONE] = "none",
 		[STEP_WAIT_ROOT] = "wait for root",
 		[STEP_CGROUP] = "cgroup",
+		[STEP_NETNS] = "network namespace",
 		[STEP_IDS] = "ids",
 		[STEP_MOUNTS] = "mounts",
 		[STEP_LOCK] = "lock mounts",
@@ -99,6 +96,8 @@ const char *start_state_name(enum start_state s)
 	static const char *const names[START_STATES] = {
 		[START_SPAWNED] = "spawned",
 		[START_MAPPED] = "mapped",
+		[START_ROOTED] = "rooted",
+		[START_NETTED] = "netted",
 		[START_MOUNTED] = "mounted",
 		[START_LOCKED] = "locked",
 		[START_CONSOLED] = "consoled",

@@ -3,11 +3,14 @@
  *
  *   host side (start_host.c)                     zone side (start_zone.c)
  *   ------------------------                     ------------------------
- *   clone3                             --->      [SPAWNED] joins its groups, waits
- *   writes the id maps, builds /dev and
- *   the root with the zone's ids
- *   ROOT {root, dev, ...}              --->      [MAPPED] becomes root of its namespaces,
- *                                                mounts
+ *   clone3                             --->      [SPAWNED] joins its groups
+ *                                      <---      NETNS            if it makes one
+ *   writes the id maps
+ *   IDS                                --->      [MAPPED] becomes root of its namespaces, makes
+ *   builds /dev and the root with the            file systems
+ *   zone's ids
+ *   ROOT {root, dev, ...}              --->      [ROOTED] mounts
+ *   reads NETNS, configures the network          [NETTED]
  *                                      <---      MOUNTED {tree}   if its root could undo mounts
  *   has the tree locked (start_lock.h)           [MOUNTED]
  *   LOCKED {mount namespace}           --->      [LOCKED] enters it
@@ -15,11 +18,12 @@
  *                                      <---      CONSOLE {pty master, slave}   unless it has pipes
  *   keeps the master for the keeper              [CONSOLED]
  *                                      <---      READY: everything that can fail is done but the
- *   configures the network,                      drop of privileges and exec
+ *                                                drop of privileges and exec
  *   writes the state                             [READY] waits at the gate
  *   GO                                 --->      [GOING] rlimits, capabilities, seccomp, exec
  *   end of file: exec has happened     <---      [RUNNING]
  *
+ *   NETNS is sent early, while the host side works, and read when it is needed.
  *   FAIL {step, object, errno} may come from the zone side in any state but RUNNING; it is the
  *   zone side's last word. End of file before GO means that it died without a word. Whatever the
  *   tables below do not allow is a broken peer, and the start is undone.
@@ -32,6 +36,8 @@
 enum start_state {
 	START_SPAWNED,
 	START_MAPPED,
+	START_ROOTED,
+	START_NETTED,
 	START_MOUNTED,
 	START_LOCKED,
 	START_CONSOLED,
@@ -51,6 +57,8 @@ enum start_kind {
 	START_MSG_PROCESS,  /* zone, exec only: step is the pid, with a pidfd */
 	START_MSG_MOUNTED,  /* zone: with its tree */
 	START_MSG_LOCKED,   /* host: with a mount namespace */
+	START_MSG_IDS,	    /* host: the id maps are written */
+	START_MSG_NETNS,    /* zone: its network namespace is there */
 	START_KINDS
 };
 /* The zone side's steps, in order. Their names are what an admin reads after "step". */
@@ -58,6 +66,7 @@ enum start_step {
 	STEP_NONE,
 	STEP_WAIT_ROOT,
 	STEP_CGROUP,
+	STEP_NETNS,
 	STEP_IDS,
 	STEP_MOUNTS,
 	STEP_LOCK,

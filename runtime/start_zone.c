@@ -27,11 +27,14 @@ struct side {
 	struct start_root root;
 	int fds[FD_PASS_MAX];
 	struct apply_console console;
+	struct apply_made made;
 };
 
 static int wait_for_root(struct side *s, struct fault *f);
 static int join_cgroup(struct side *s, struct fault *f);
+static int make_netns(struct side *s, struct fault *f);
 static int become_root(struct side *s, struct fault *f);
+static int prepare_mounts(struct side *s, struct fault *f);
 static int set_sysctls(struct side *s, struct fault *f);
 static int make_mounts(struct side *s, struct fault *f);
 static int lock_mounts(struct side *s, struct fault *f);
@@ -50,8 +53,10 @@ void start_zone(struct zone_side *z)
 		int (*run)(struct side *, struct fault *);
 	} steps[] = {
 		{STEP_CGROUP, join_cgroup},
-		{STEP_WAIT_ROOT, wait_for_root},
+		{STEP_NETNS, make_netns},
 		{STEP_IDS, become_root},
+		{STEP_MOUNTS, prepare_mounts},
+		{STEP_WAIT_ROOT, wait_for_root},
 		{STEP_SYSCTL, set_sysctls},
 		{STEP_MOUNTS, make_mounts},
 		{STEP_LOCK, lock_mounts},
@@ -89,16 +94,43 @@ static int join_cgroup(struct side *s, struct fault *f)
 	return 0;
 }
 
+/* Owned by the user namespace that we are in, as if clone3 had made it; but there the host side
+ * would wait for it. */
+static int make_netns(struct side *s, struct fault *f)
+{
+	struct start_msg m = {.kind = START_MSG_NETNS};
+	if (!s->z->own_netns)
+		return 0;
+	if (unshare(CLONE_NEWNET) < 0)
+		return fault_set_hint(
+			f, "unshare", errno == ENOSPC ? FAULT_HINT_NS_LIMIT : FAULT_HINT_NONE);
+	return fd_send(s->z->sock, &m, sizeof m, NULL, 0) < 0 ? fault_set(f, "message") : 0;
+}
+
+static int wait_for_ids(struct side *s, struct fault *f)
+{
+	struct start_msg m;
+	ssize_t len = fd_recv(s->z->sock, &m, sizeof m, NULL, NULL);
+	if (len == 0)
+		_exit(125); /* the host side is gone: nobody to tell */
+	if (len != (ssize_t)sizeof m || start_next(START_SPAWNED, m.kind) != START_MAPPED) {
+		errno = EPROTO;
+		return fault_set(f, "message");
+	}
+	return 0;
+}
+
 static int wait_for_root(struct side *s, struct fault *f)
 {
 	int got[FD_PASS_MAX];
 	size_t n = FD_PASS_MAX, next = 0;
 	ssize_t len = fd_recv(s->z->sock, &s->root, sizeof s->root, got, &n);
 	if (len == 0)
-		_exit(125); /* the host side is gone: nobody to tell */
+		_exit(125);
 	if (len < 0)
 		return fault_set(f, "message");
-	if ((size_t)len != sizeof s->root || start_next(START_SPAWNED, s->root.msg.kind) < 0 ||
+	if ((size_t)len != sizeof s->root ||
+		start_next(START_MAPPED, s->root.msg.kind) != START_ROOTED ||
 		s->root.n_groups > START_GROUPS_MAX) {
 		errno = EPROTO;
 		return fault_set(f, "message");
@@ -112,6 +144,8 @@ static int wait_for_root(struct side *s, struct fault *f)
 
 static int become_root(struct side *s, struct fault *f)
 {
+	if (wait_for_ids(s, f) < 0)
+		return -1;
 	if (s->z->plan->join_any && ns_join(&s->z->plan->ns, f) < 0)
 		return -1;
 	if (process_set_groups(NULL, 0, f) < 0 || process_set_ids(0, 0, 1, f) < 0)
@@ -175,14 +209,27 @@ static int set_sysctls(struct side *s, struct fault *f)
 	return 0;
 }
 
-static int make_mounts(struct side *s, struct fault *f)
+static struct apply_plan mounts_of(struct side *s)
 {
-	struct apply_plan plan = {
+	return (struct apply_plan){
 		.fds = s->fds,
 		.n_fds = sizeof s->fds / sizeof s->fds[0],
 		.ops = s->z->plan->mounts.ops,
 		.n_ops = s->z->plan->mounts.n_ops,
+		.made = &s->made,
 	};
+}
+
+/* While the host side builds the root. */
+static int prepare_mounts(struct side *s, struct fault *f)
+{
+	struct apply_plan plan = mounts_of(s);
+	return apply_prepare(&plan, f);
+}
+
+static int make_mounts(struct side *s, struct fault *f)
+{
+	struct apply_plan plan = mounts_of(s);
 	return apply_mounts(&plan, f);
 }
 

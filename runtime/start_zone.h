@@ -23,6 +23,7 @@ struct zone_side {
 	int attach_fds[CG_HIER_MAX]; /* v1 groups to join */
 	size_t n_attach;
 	bool late_cgroup_ns; /* v1: its namespace can be made only after joining */
+	bool own_netns;	     /* made here, while the host side goes on: it takes long */
 	int proc_sys_fd; /* the host's /proc/sys: what it shows follows the caller's namespaces */
 	struct drop_plan drop;
 	bool has_console;

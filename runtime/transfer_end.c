@@ -67,7 +67,8 @@ static int enter_root(struct end *x, struct fault *f)
 	if (process_set_groups(NULL, 0, f) < 0 || process_set_ids(0, 0, 1, f) < 0 ||
 		process_set_undumpable(f) < 0)
 		return -1;
-	const struct apply_plan plan = {fds, FD_PASS_MAX, x->ops, x->n_ops};
+	const struct apply_plan plan = {
+		.fds = fds, .n_fds = FD_PASS_MAX, .ops = x->ops, .n_ops = x->n_ops};
 	if (apply_mounts(&plan, f) < 0)
 		return -1;
 	return apply_pivot(fds[MOUNT_SLOT_ROOT], f);

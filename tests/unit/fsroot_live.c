@@ -382,6 +382,8 @@ TEST(console_is_a_terminal_of_the_zone)
 		new_case("stat -c '%u:%g %a %t' /dev/console; ls /dev/pts | tr '\\n' ' '");
 	c.with_console = true;
 	run_ok(&c, "0:5 620 88\nptmx "); /* nobody holds the slave any more */
+	c.prepares = true;
+	run_ok(&c, "0:5 620 88\nptmx ");
 }
 
 TEST(volumes)

@@ -33,7 +33,7 @@ struct zone_case {
 	int store_fd;
 	const char *layers[OVERLAY_LAYERS_MAX];
 	size_t n_layers;
-	bool no_userns, no_netns, readonly_root, with_console;
+	bool no_userns, no_netns, readonly_root, with_console, prepares;
 	enum overlay_method method;
 	const char *script;
 	struct mount_plan_input mounts; /* flags above are filled in */
@@ -76,9 +76,14 @@ zone_side(const struct zone_case *c, int sock, int out_fd, const struct mount_pl
 	if (setresgid(0, 0, 0) < 0 || setgroups(0, NULL) < 0 || setresuid(0, 0, 0) < 0)
 		_exit(122);
 	umask(022);
-	const struct apply_plan ap = {slots, ZONE_SLOTS, plan->ops, plan->n_ops};
+	struct apply_made made;
+	const struct apply_plan ap = {.fds = slots,
+		.n_fds = ZONE_SLOTS,
+		.ops = plan->ops,
+		.n_ops = plan->n_ops,
+		.made = c->prepares ? &made : NULL};
 	struct apply_console console = {-1, -1};
-	if (apply_mounts(&ap, &f) < 0 ||
+	if ((c->prepares && apply_prepare(&ap, &f) < 0) || apply_mounts(&ap, &f) < 0 ||
 		(c->with_console && apply_console(slots[0], 5, &console, &f) < 0) ||
 		apply_pivot(slots[0], &f) < 0)
 		zone_fail(sock, &f);
