@@ -4,44 +4,14 @@
  *
  *	floor ROOT COMMAND [ARG...]
  */
-#include <errno.h>
-#include <fcntl.h>
+#include "bench/floor.h"
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
-
-static void must(int ok, const char *what)
-{
-	if (ok)
-		return;
-	(void)dprintf(2, "floor: %s: %s\n", what, strerror(errno));
-	_exit(125);
-}
-
-static int new_fs(const char *type)
-{
-	int fs = fsopen(type, FSOPEN_CLOEXEC);
-	must(fs >= 0, "fsopen");
-	must(fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0, "fsconfig");
-	int mnt = fsmount(fs, FSMOUNT_CLOEXEC, 0);
-	must(mnt >= 0, "fsmount");
-	(void)close(fs);
-	return mnt;
-}
-
-static void attach(int mnt, int root, const char *at)
-{
-	must(move_mount(mnt, "", root, at, MOVE_MOUNT_F_EMPTY_PATH) == 0, at);
-	(void)close(mnt);
-}
 
 static void child(const char *root, char **argv, int wait_fd)
 {
@@ -52,23 +22,14 @@ static void child(const char *root, char **argv, int wait_fd)
 	int tree = open_tree(AT_FDCWD, root, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	must(tree >= 0, "open_tree");
 	must(move_mount(tree, "", AT_FDCWD, root, MOVE_MOUNT_F_EMPTY_PATH) == 0, "move_mount");
-	attach(new_fs("proc"), tree, "proc");
-	attach(new_fs("tmpfs"), tree, "tmp");
+	attach(new_fs("proc", NULL, NULL), tree, "proc");
+	attach(new_fs("tmpfs", NULL, NULL), tree, "tmp");
 	must(fchdir(tree) == 0, "fchdir");
 	must(syscall(SYS_pivot_root, ".", ".") == 0, "pivot_root");
 	must(umount2(".", MNT_DETACH) == 0, "umount");
 	must(chdir("/") == 0, "chdir");
 	execv(argv[0], argv);
 	must(0, argv[0]);
-}
-
-static void put(pid_t pid, const char *name, const char *text)
-{
-	char path[64];
-	(void)snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	must(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text), path);
-	(void)close(fd);
 }
 
 int main(int argc, char **argv)

@@ -32,7 +32,7 @@ class Host:
         self.env = {"PATH": self.make_path(), "HOME": "/root", "LC_ALL": "C", "CELLA_ROOT": f"{work}/lib",
                     "CELLA_RUN": f"{self.run}/cella", "CELLA_LOG": f"{work}/log"}
         os.environ.update(self.env)
-        for p in (self.cella, f"{self.bench}/timer", f"{self.bench}/floor"):
+        for p in (self.cella, f"{self.bench}/timer", f"{self.bench}/floor", f"{self.bench}/floor_full"):
             if not os.path.exists(p):
                 raise SystemExit(f"bench/run: '{p}' is missing: build first (cmake --preset default && cmake --build --preset default)")
         programs = {"bwrap": "bwrap", "crun": "crun", "runc": "runc", "lxc": "lxc-execute", "nspawn": "systemd-nspawn",
@@ -167,6 +167,8 @@ class Host:
         c["linux"]["uidMappings"] = c["linux"]["gidMappings"] = ids
         kinds = {n["type"] for n in c["linux"]["namespaces"]} | {"user"}
         c["linux"]["namespaces"] = [{"type": k} for k in sorted(kinds)]
+        c["linux"].setdefault("resources", {}).update({"memory": {"limit": 4 << 30}, "pids": {"limit": 4096}})
+        c["linux"]["seccomp"] = seccomp_profile()
         with open(f"{d}/config.json", "w", encoding="utf-8") as f:
             json.dump(c, f)
         return d
@@ -199,6 +201,25 @@ class Host:
             "peers": ", ".join(f"{p} {version(*how[p])}" for p in self.peers) or "none",
             "rounds": "few (--quick)" if self.quick else "full",
         }
+
+
+def seccomp_profile():
+    """A filter for OCI runtimes: Podman's default, where it is installed, for who has no capability; else a short one."""
+    native = {"x86_64": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"], "aarch64": ["SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"]}
+    profile = {"defaultAction": "SCMP_ACT_ERRNO", "architectures": native.get(platform.machine(), []), "syscalls": []}
+    try:
+        with open("/usr/share/containers/seccomp.json", encoding="utf-8") as f:
+            known = json.load(f)["syscalls"]
+    except FileNotFoundError:
+        profile["defaultAction"] = "SCMP_ACT_ALLOW"
+        return profile
+    arch = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine())
+    for s in known:
+        only = s.get("includes") or {}
+        if s["action"] != "SCMP_ACT_ALLOW" or only.get("caps") or arch not in only.get("arches", [arch]):
+            continue
+        profile["syscalls"].append({k: s[k] for k in ("names", "action", "args") if s.get(k)})
+    return profile
 
 
 def file_system(path):
