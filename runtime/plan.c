@@ -319,8 +319,8 @@ static uint64_t scratch_size(const struct zone_spec *spec, const struct plan *p)
 	return (memory != CG_UNSET && memory != CG_MAX ? memory : host_facts_memory()) / 2;
 }
 
-static int plan_fill(
-	const struct zone *z, const struct cg_host *host, struct plan *p, struct err *e)
+/* What a process of the zone gets, whichever it is. */
+static int plan_process(const struct zone *z, struct plan *p, struct err *e)
 {
 	const struct zone_spec *spec = z->spec;
 	struct store_name group = store_host_name(z->store, z->name);
@@ -328,6 +328,16 @@ static int plan_fill(
 	memcpy(p->uuid, z->record.uuid, sizeof p->uuid);
 	memcpy(p->group, group.s, sizeof group.s);
 	p->system = init_is_system(spec);
+	plan_namespaces(spec, p);
+	p->map = (struct id_map){
+		0, p->has_userns ? z->record.id_first : 0, p->has_userns ? 65536 : UINT32_MAX};
+	return plan_env(spec, p, e) < 0 ? -1 : plan_privileges(spec, p, e);
+}
+
+static int plan_fill(
+	const struct zone *z, const struct cg_host *host, struct plan *p, struct err *e)
+{
+	const struct zone_spec *spec = z->spec;
 	p->layers = z->record.layers;
 	p->n_layers = z->record.n_layers;
 	p->root_readonly = spec->root.readonly;
@@ -337,13 +347,9 @@ static int plan_fill(
 	if (spec->init.stop_signal[0] &&
 		signal_parse(spec->init.stop_signal, &p->stop_signal, e) < 0)
 		return -1;
-	plan_namespaces(spec, p);
-	p->map = (struct id_map){
-		0, p->has_userns ? z->record.id_first : 0, p->has_userns ? 65536 : UINT32_MAX};
 	if (check_arch(spec, e) < 0 || spec_check_supported(spec, e) < 0 ||
-		ns_check_supported(&p->ns, e) < 0 ||
+		plan_process(z, p, e) < 0 || ns_check_supported(&p->ns, e) < 0 ||
 		copy_text(&p->hostname, spec->hostname, e) < 0 || plan_args(spec, p, e) < 0 ||
-		plan_env(spec, p, e) < 0 || plan_privileges(spec, p, e) < 0 ||
 		plan_sysctls(spec, p, e) < 0 || plan_resources(spec, host, p, e) < 0 ||
 		volumes_plan(spec, p, e) < 0 || plan_mounts(host, p, e) < 0)
 		return -1;
@@ -355,6 +361,17 @@ int plan_make(const struct zone *z, const struct cg_host *host, struct plan *ret
 {
 	struct plan p = {.store = z->store};
 	if (plan_fill(z, host, &p, e) < 0) {
+		plan_done(&p);
+		return err_at(e, "plan", z->name);
+	}
+	*ret = p;
+	return 0;
+}
+
+int plan_make_process(const struct zone *z, struct plan *ret, struct err *e)
+{
+	struct plan p = {.store = z->store};
+	if (plan_process(z, &p, e) < 0) {
 		plan_done(&p);
 		return err_at(e, "plan", z->name);
 	}
