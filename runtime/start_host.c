@@ -538,6 +538,7 @@ static int commit(struct start *s, struct err *e)
 	struct zone *z = s->zone;
 	s->state.phase = PHASE_RUNNING;
 	(void)clock_rfc3339(s->state.started, clock_real_ns());
+	state_stamp_files(z->store, z->name, s->state.files);
 	if (state_write(z->store, z->name, &s->state, e) < 0)
 		return -1;
 	json_t *fields =

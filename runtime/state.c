@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -94,6 +95,9 @@ static bool from_json(const json_t *d, struct zone_state *st)
 		  text(d, "started", st->started, sizeof st->started) &&
 		  text(d, "address4", st->address4, sizeof st->address4) &&
 		  text(d, "address6", st->address6, sizeof st->address6);
+	/* Not in those of an earlier version. */
+	if (ok && !text(d, "files", st->files, sizeof st->files))
+		st->files[0] = '\0';
 	/* The name is used as a path component beneath /cella: only one that we could have made. */
 	ok = ok && !strchr(st->cgroup, '/') && strcmp(st->cgroup, "..") != 0 &&
 	     strcmp(st->cgroup, ".") != 0;
@@ -137,14 +141,14 @@ int state_write(const struct store *s, const char *zone, const struct zone_state
 {
 	json_t *d = json_pack(
 		"{s:i, s:s, s:s, s:s, s:o, s:o, s:s, s:s, s:s, s:I, s:b, s:b, s:i, s:i, s:s, s:I,"
-		" s:s, s:s}",
+		" s:s, s:s, s:s}",
 		"zone_state", 1, "phase", phase_names[st->phase], "uuid", st->uuid, "boot_id",
 		st->boot_id, "init", process_json(&st->init), "keeper", process_json(&st->keeper),
 		"cgroup", st->cgroup, "host_if", st->host_if, "network", st->network, "id_first",
 		(json_int_t)st->id_first, "system_init", (int)st->system_init, "stop_by_initctl",
 		(int)st->stop_by_initctl, "stop_signal", st->stop_signal, "reboot_signal",
 		st->reboot_signal, "started", st->started, "restarts", (json_int_t)st->restarts,
-		"address4", st->address4, "address6", st->address6);
+		"address4", st->address4, "address6", st->address6, "files", st->files);
 	autofree char *buf = d ? json_dumps(d, JSON_COMPACT) : NULL;
 	json_decref(d);
 	if (!buf)
@@ -156,6 +160,24 @@ int state_write(const struct store *s, const char *zone, const struct zone_state
 	if (dir < 0)
 		return err_sys(e, errno, "open '%s/zones/%s'", s->run, zone);
 	return path_write_volatile(dir, "state.json", buf, strlen(buf), 0600, e);
+}
+
+void state_stamp_files(const struct store *s, const char *zone, char ret[STATE_STAMP_SIZE])
+{
+	static const char *const names[] = {"spec.json", "zone.json"};
+	size_t n = 0;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		char path[ZONE_NAME_MAX + 16];
+		struct stat st;
+		(void)snprintf(path, sizeof path, "%s/%s", zone, names[i]);
+		if (fstatat(s->zones_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+			ret[0] = '\0';
+			return;
+		}
+		n += (size_t)snprintf(ret + n, STATE_STAMP_SIZE - n, "%s%ju.%jd.%ld.%jd",
+			i ? " " : "", (uintmax_t)st.st_ino, (intmax_t)st.st_mtim.tv_sec,
+			st.st_mtim.tv_nsec, (intmax_t)st.st_size);
+	}
 }
 
 int state_remove(const struct store *s, const char *zone, struct err *e)

@@ -260,6 +260,41 @@ load helpers
 	[ "$output" = good ]
 }
 
+@test "list of a zone that runs reads spec and record only when they have been written since its start" {
+	cella_is 0 create web
+	cella_is 0 create plain --set network.mode=none
+	cella_is 0 start web plain
+	# the short row is what the long one says
+	local columns=name,state,pid,address4,memory_current,pids_current,init
+	cella_is 0 list -o "$columns" -j
+	local short=$output
+	cella_is 0 list -o "$columns,uuid" -j
+	jq -e 'all(.memory_current > 0 and .pids_current > 0)' <<<"$short"
+	[ "$(jq -S 'map(del(.uuid, .memory_current, .pids_current))' <<<"$output")" = \
+		"$(jq -S 'map(del(.memory_current, .pids_current))' <<<"$short")" ]
+	opened() {
+		strace -f -e trace=openat -o "$BATS_TEST_TMPDIR/calls" "$CELLA" list >/dev/null
+		grep -cE '"(web/)?(spec|zone)\.json"' "$BATS_TEST_TMPDIR/calls" || true
+	}
+	[ "$(opened)" = 0 ]
+	cella_is 0 set web description=new
+	[ "$(opened)" = 2 ]
+	cella_is 0 restart web
+	[ "$(opened)" = 0 ]
+	# in place, as some editors write
+	local doc=$CELLA_ROOT/zones/web/spec.json f
+	for f in spec zone; do
+		doc=$CELLA_ROOT/zones/web/$f.json
+		cp "$doc" "$BATS_TEST_TMPDIR/kept"
+		echo '{' >"$doc"
+		cella_is 0 list
+		output_has web broken plain running
+		cat "$BATS_TEST_TMPDIR/kept" >"$doc"
+		cella_is 0 list
+		state_is web running
+	done
+}
+
 @test "host check names what it looked at" {
 	cella_is 0 host check -j
 	jq -e 'length > 5 and all(.[]; has("check") and has("state"))' <<<"$output"
