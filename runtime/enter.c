@@ -113,7 +113,7 @@ static int confine(struct enter *x, const struct exec_options *o, struct err *e)
 {
 	const struct store *s = x->zone.store;
 	if (host_facts_cgroups(s, &x->cg_host, e) < 0 ||
-		plan_make_process(&x->zone, &x->plan, e) < 0)
+		plan_make_process(&x->zone, x->side.ns_flags & CLONE_NEWUSER, &x->plan, e) < 0)
 		return -1;
 	/* S01: a zone that shares our ids must not get at our program file. */
 	if (!x->plan.has_userns && !defence_is_off("H14") && self_seal(e) < 0)

@@ -107,6 +107,11 @@ static int open_running(const struct store *s, const char *name, struct live_zon
 		err_set(e, ERR_STATE, "zone '%s' does not run", name);
 		return err_hint(e, "`cella set %s mounts=...` is for its next start", name);
 	}
+	if ((l->zone.spec->security.userns == SPEC_USERNS_ISOLATED) != (l->state.id_first != 0)) {
+		err_set(e, ERR_STATE,
+			"zone '%s' runs with another security.userns than its spec has now", name);
+		return err_hint(e, "`cella restart %s` first", name);
+	}
 	l->run_fd = openat(s->run_zones_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	l->init_fd = proc_open(&l->state.init);
 	if (l->run_fd < 0 || l->init_fd < 0)

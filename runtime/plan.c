@@ -124,7 +124,6 @@ static void plan_namespaces(const struct zone_spec *spec, struct plan *p)
 	static const enum ns_kind always[] = {NS_MNT, NS_PID, NS_IPC, NS_UTS, NS_CGROUP};
 	for (size_t i = 0; i < ARRAY_LEN(always); i++)
 		p->ns.of[always[i]].mode = NS_NEW;
-	p->has_userns = spec->security.userns == SPEC_USERNS_ISOLATED;
 	/* In a user namespace the kernel mounts no cgroup file system then, and nothing starts. */
 	if (!p->has_userns && defence_is_off("S12"))
 		p->ns.of[NS_CGROUP].mode = NS_HOST;
@@ -320,7 +319,7 @@ static uint64_t scratch_size(const struct zone_spec *spec, const struct plan *p)
 }
 
 /* What a process of the zone gets, whichever it is. */
-static int plan_process(const struct zone *z, struct plan *p, struct err *e)
+static int plan_process(const struct zone *z, bool has_userns, struct plan *p, struct err *e)
 {
 	const struct zone_spec *spec = z->spec;
 	struct store_name group = store_host_name(z->store, z->name);
@@ -328,10 +327,13 @@ static int plan_process(const struct zone *z, struct plan *p, struct err *e)
 	memcpy(p->uuid, z->record.uuid, sizeof p->uuid);
 	memcpy(p->group, group.s, sizeof group.s);
 	p->system = init_is_system(spec);
+	p->has_userns = has_userns;
 	plan_namespaces(spec, p);
 	p->map = (struct id_map){
 		0, p->has_userns ? z->record.id_first : 0, p->has_userns ? 65536 : UINT32_MAX};
-	return plan_env(spec, p, e) < 0 ? -1 : plan_privileges(spec, p, e);
+	return spec_check_supported(spec, e) < 0 || plan_env(spec, p, e) < 0
+		       ? -1
+		       : plan_privileges(spec, p, e);
 }
 
 static int plan_fill(
@@ -347,8 +349,9 @@ static int plan_fill(
 	if (spec->init.stop_signal[0] &&
 		signal_parse(spec->init.stop_signal, &p->stop_signal, e) < 0)
 		return -1;
-	if (check_arch(spec, e) < 0 || spec_check_supported(spec, e) < 0 ||
-		plan_process(z, p, e) < 0 || ns_check_supported(&p->ns, e) < 0 ||
+	bool has_userns = spec->security.userns == SPEC_USERNS_ISOLATED;
+	if (check_arch(spec, e) < 0 || plan_process(z, has_userns, p, e) < 0 ||
+		ns_check_supported(&p->ns, e) < 0 ||
 		copy_text(&p->hostname, spec->hostname, e) < 0 || plan_args(spec, p, e) < 0 ||
 		plan_sysctls(spec, p, e) < 0 || plan_resources(spec, host, p, e) < 0 ||
 		volumes_plan(spec, p, e) < 0 || plan_mounts(host, p, e) < 0)
@@ -368,10 +371,10 @@ int plan_make(const struct zone *z, const struct cg_host *host, struct plan *ret
 	return 0;
 }
 
-int plan_make_process(const struct zone *z, struct plan *ret, struct err *e)
+int plan_make_process(const struct zone *z, bool has_userns, struct plan *ret, struct err *e)
 {
 	struct plan p = {.store = z->store};
-	if (plan_process(z, &p, e) < 0) {
+	if (plan_process(z, has_userns, &p, e) < 0) {
 		plan_done(&p);
 		return err_at(e, "plan", z->name);
 	}

@@ -105,8 +105,9 @@ struct plan {
 /* `host` are this host's control groups. -1 + *e: ERR_HOST or ERR_USAGE naming the field. */
 int plan_make(const struct zone *z, const struct cg_host *host, struct plan *ret, struct err *e);
 /* For one more process in a zone that runs: ids, namespaces, environment, privileges, and nothing
- * of what only a start needs (mounts, limits, network, arguments). */
-int plan_make_process(const struct zone *z, struct plan *ret, struct err *e);
+ * of what only a start needs (mounts, limits, network, arguments). `has_userns` as the zone runs:
+ * what the spec says of it now is for its next start. */
+int plan_make_process(const struct zone *z, bool has_userns, struct plan *ret, struct err *e);
 void plan_done(struct plan *p);
 
 /* Part of plan_make: which file systems the zone sees (plan_mounts.c). `host` must outlive *p. */

@@ -88,6 +88,22 @@ teardown() { [ "$(pgrep -c -f "$CELLA exec" || true)" = 0 ]; }
 	[ "${lines[2]}" = 0 ]
 }
 
+@test "S01 what the spec says of userns by now is for the next start: exec and mount go by the zone that runs" {
+	"$CELLA" create bare --set security.userns=none --set 'init.args=["/bin/sleep","1000000"]' --set init.kind=app
+	"$CELLA" start bare
+	local before
+	before=$("$CELLA" exec bare -- grep -E '^(Cap|Seccomp:|NoNewPrivs)' /proc/self/status)
+	[[ $before == *CapEff* ]]
+	cella_is 0 set bare security.userns=isolated
+	[ "$("$CELLA" exec bare -- grep -E '^(Cap|Seccomp:|NoNewPrivs)' /proc/self/status)" = "$before" ]
+	# and the program that enters it is a sealed copy, as the zone's root is the host's
+	[[ $("$CELLA" exec bare -- true; strace -f -e trace=memfd_create,execve "$CELLA" exec bare -- true 2>&1) == *memfd_create* ]]
+	mkdir -p "$BATS_TEST_TMPDIR/src"
+	cella_is 4 mount bare "$BATS_TEST_TMPDIR/src" /mnt
+	error_has userns "cella restart bare"
+	cella_is 0 destroy --force bare
+}
+
 @test "exec into a stopped zone fails and says how to start it" {
 	"$CELLA" create other
 	cella_is 125 exec other -- true
