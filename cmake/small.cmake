@@ -5,11 +5,13 @@
 # has more pages of its own. Sources are for both libcs; the sanitizers know glibc alone, and are
 # shared libraries.
 option(CELLA_MUSL "link cella-keeper and cella-init with musl, if it is there" ON)
-set(musl_dir /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE})
-string(REPLACE "-gnu" "-musl" musl_dir "${musl_dir}")
-string(REPLACE /usr/lib/ /usr/include/ musl_include "${musl_dir}")
+string(REPLACE "-gnu" "-musl" musl_triplet "${CMAKE_LIBRARY_ARCHITECTURE}")
+set(musl_dir /usr/lib/${musl_triplet})
+set(musl_include /usr/include/${musl_triplet})
 set(CELLA_HAS_MUSL OFF)
-if(CELLA_MUSL AND EXISTS ${musl_dir}/rcrt1.o AND EXISTS ${musl_include}/unistd.h)
+# Without a directory of its own it would be the host's libc that is found here.
+if(CELLA_MUSL AND musl_triplet MATCHES "-musl" AND EXISTS ${musl_dir}/rcrt1.o
+    AND EXISTS ${musl_include}/unistd.h)
   set(CELLA_HAS_MUSL ON)
   execute_process(COMMAND ${CMAKE_C_COMPILER} -print-file-name=include
     OUTPUT_VARIABLE compiler_include OUTPUT_STRIP_TRAILING_WHITESPACE)

@@ -11,6 +11,7 @@
  *                on. */
 #include "runtime/keeper/state.h"
 #include "base/defence.h"
+#include "base/relro.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -322,6 +323,7 @@ int main(int argc, char **argv)
 	static struct keeper k;
 	int verdict[2];
 	pid_t keeper = getpid();
+	relro_protect();
 	if (argc != KEEPER_ARG_COUNT)
 		return 2; /* started by the host side only */
 	setup(&k, argv);

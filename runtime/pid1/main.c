@@ -12,6 +12,7 @@
  *
  * N is the start's channel (runtime/start_protocol.h): a failure to execute the command goes there;
  * when it closes without a word, the command runs. */
+#include "base/relro.h"
 #include "runtime/start_protocol.h"
 
 #include <errno.h>
@@ -179,6 +180,7 @@ static int parse_fd(const char *s)
 
 int main(int argc, char **argv)
 {
+	relro_protect();
 	int report_fd = -1, at = 1;
 	/* The command may share our ids: the channel is not for it to reach. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
@@ -198,7 +200,9 @@ int main(int argc, char **argv)
 	if (exec_only)
 		become(argv + at, report_fd);
 	sigset_t all, old;
-	(void)sigfillset(&all);
+	/* sigfillset() leaves out what a libc keeps for itself, and each libc another: what is left
+	 * out would reach us with its default action, which the kernel ignores for an init. */
+	memset(&all, 0xff, sizeof all);
 	(void)sigprocmask(SIG_SETMASK, &all, &old);
 	pid_t command = start(argv + at, report_fd, stay, &old);
 	if (command < 0) {

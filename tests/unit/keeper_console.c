@@ -1,6 +1,7 @@
 /* The console: log, rotation, clients that read, that do not, and far too many of them. The zone
  * never waits for any of them, and the keeper does not grow (S41, S42). */
 #include "keeper_fake.h"
+#include "relro.h"
 
 enum {
 	PRIVATE_MAX_KIB = 100,
@@ -119,6 +120,19 @@ TEST(output_goes_to_the_log_and_to_clients)
 	fd_close(&a);
 	print(&f, "second\r\n");
 	CHECK(reads(b, "second\r\n"));
+	fake_end(&f);
+}
+
+TEST(what_relocation_wrote_is_read_only)
+{
+	struct fake f;
+	fake_begin(&f);
+	fake_start(&f, &(struct fake_options){0});
+	autofd int c = attach(&f);
+	char in[16] = "";
+	CHECK(keeper_send(c, 'i', "hello", 5) == 0);
+	CHECK(read(f.slave, in, sizeof in) == 5);
+	CHECK_INT(relro_holds(f.keeper, KEEPER), 1);
 	fake_end(&f);
 }
 

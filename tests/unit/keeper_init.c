@@ -6,6 +6,7 @@
 #include "base/proc.h"
 #include "base/sys.h"
 #include "runtime/start_protocol.h"
+#include "relro.h"
 #include "test.h"
 
 #include <errno.h>
@@ -196,10 +197,21 @@ TEST(channel_closes_at_exec)
 	CHECK_INT(finish(&r), 4);
 }
 
+TEST(what_relocation_wrote_is_read_only)
+{
+	struct run r;
+	start(&r, -1, (const char *const[]){"sh", "-c", "read x", NULL});
+	CHECK(runs(&r));
+	CHECK_INT(relro_holds(r.pid, INIT), 1);
+	CHECK(write(r.in, "x\n", 2) == 2);
+	CHECK_INT(finish(&r), 0);
+}
+
 TEST(signals_are_passed_on)
 {
-	static const int signals[] = {
-		SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT, SIGALRM, 37};
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH,
+		SIGCONT, SIGALRM, 34, 37,
+		64}; /* 34: the first real-time signal, which musl keeps for itself */
 	for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
 		struct run r;
 		char script[160], ready = 0;
