@@ -205,12 +205,17 @@ static json_t *broken_row(const char *name, const char *state, const char *why)
 static bool can_tell_by_state(const struct view *v, const char *name, enum zone_status status,
 	const struct zone_state *st)
 {
-	char now[STATE_STAMP_SIZE];
+	char path[ZONE_NAME_MAX + 16], spec[ZONE_STAMP_SIZE], record[ZONE_STAMP_SIZE];
+	char now[STATE_FILES_SIZE];
 	if (status != ZONE_RUNNING || !st->files[0] ||
 		v->want & ~(unsigned)(INSPECT_BASIC | INSPECT_USAGE))
 		return false;
-	state_stamp_files(v->s, name, now);
-	return !strcmp(now, st->files);
+	(void)snprintf(path, sizeof path, "%s/spec.json", name);
+	zone_stamp_file(v->s->zones_fd, path, spec);
+	(void)snprintf(path, sizeof path, "%s/zone.json", name);
+	zone_stamp_file(v->s->zones_fd, path, record);
+	(void)snprintf(now, sizeof now, "%s %s", spec, record);
+	return spec[0] && record[0] && !strcmp(now, st->files);
 }
 
 static int make_short_row(
@@ -285,6 +290,8 @@ int inspect_zone(
 	const struct store *s, const char *name, unsigned want, json_t **ret, struct err *e)
 {
 	struct view v = {.s = s, .want = want};
+	if (name_check("zone", name, e) < 0)
+		return -1;
 	int r = make_row(&v, name, ret, e);
 	if (v.has_host)
 		cg_host_done(&v.host);

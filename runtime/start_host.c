@@ -313,8 +313,6 @@ static int map_ids(struct start *s, struct err *e)
 		if ((s->userns_fd = ns_open(s->pid, NS_USER)) < 0)
 			return err_sys(e, errno, "open the zone's user namespace");
 	}
-	if (rlimits_set(s->pid, &p->rlimits, e) < 0)
-		return err_at(e, "rlimits", NULL);
 	/* The zone's own 0, whatever the caller has (H18). */
 	struct err why = {0};
 	if (process_set_oom_score(s->pid, p->oom_score, &why) < 0 && why.cls != ERR_HOST) {
@@ -364,20 +362,36 @@ static int send_root(struct start *s, struct err *e)
 	return 0;
 }
 
+/* One packet. *ret_unread: the zone side has ended with something of ours unread. The kernel says
+ * so once, before it gives us what the zone side had sent. */
+static ssize_t take_packet(struct start *s, struct start_msg *ret, int fds[2], bool *ret_unread)
+{
+	size_t n = 2;
+	ssize_t len = fd_recv(s->sock, ret, sizeof *ret, fds, &n);
+	*ret_unread = len < 0 && errno == ECONNRESET;
+	if (*ret_unread) {
+		n = 2;
+		len = fd_recv(s->sock, ret, sizeof *ret, fds, &n);
+	}
+	return len;
+}
+
 /* One message from the zone side, held against the protocol. -1 with *e for FAIL, a broken peer, a
  * timeout, and an end of file that is not exec. */
 static int receive(struct start *s, int fds[2], struct err *e)
 {
 	struct start_msg m = {0};
-	size_t n = 2;
-	ssize_t len = fd_recv(s->sock, &m, sizeof m, fds, &n);
+	bool unread;
+	ssize_t len = take_packet(s, &m, fds, &unread);
 	if (len < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return err_set(e, ERR_TIMEOUT, "the zone side does not answer");
-	if (len == 0 || (len < 0 && errno == ECONNRESET))
+	if (len == 0)
 		m.kind = START_MSG_EOF;
 	else if (len != (ssize_t)sizeof m)
 		return err_sys(e, len < 0 ? errno : EPROTO, "message of the zone side");
 	int next = start_next(s->proto, m.kind);
+	if (unread && m.kind == START_MSG_EOF)
+		next = START_FAILED; /* nor has it read GO, so this is not exec */
 	if (next < 0)
 		return err_set(e, ERR_FAILED,
 			"the zone side broke the protocol: message %u when %s", m.kind,
@@ -524,6 +538,9 @@ static int open_gate(struct start *s, struct err *e)
 	if (s->plan.eth.present &&
 		net_zone_wait(s->state.host_if, s->network.bridge, PORT_TIMEOUT_MS, e) < 0)
 		return err_at(e, "network", s->plan.eth.name);
+	/* Last: they are for what the zone runs, not for those who make it. */
+	if (rlimits_set(s->pid, &s->plan.rlimits, e) < 0)
+		return err_at(e, "rlimits", NULL);
 	if (fd_send(s->sock, &go, sizeof go, NULL, 0) < 0)
 		return err_sys(e, errno, "open the gate");
 	s->proto = (enum start_state)start_next(s->proto, go.kind);
@@ -538,7 +555,9 @@ static int commit(struct start *s, struct err *e)
 	struct zone *z = s->zone;
 	s->state.phase = PHASE_RUNNING;
 	(void)clock_rfc3339(s->state.started, clock_real_ns());
-	state_stamp_files(z->store, z->name, s->state.files);
+	char record[ZONE_STAMP_SIZE];
+	zone_stamp_file(z->dir_fd, "zone.json", record);
+	(void)snprintf(s->state.files, sizeof s->state.files, "%s %s", z->spec_stamp, record);
 	if (state_write(z->store, z->name, &s->state, e) < 0)
 		return -1;
 	json_t *fields =
@@ -555,8 +574,8 @@ static void prefer_their_reason(struct start *s, struct err *e)
 	while (s->pid > 0 && s->proto < START_GOING && poll(&p, 1, 0) == 1) {
 		struct start_msg m = {0};
 		int fds[2] = {-1, -1};
-		size_t n = 2;
-		ssize_t len = fd_recv(s->sock, &m, sizeof m, fds, &n);
+		bool unread;
+		ssize_t len = take_packet(s, &m, fds, &unread);
 		fd_close(&fds[0]);
 		fd_close(&fds[1]);
 		if (len == (ssize_t)sizeof m && m.kind != START_MSG_FAIL)

@@ -4,11 +4,10 @@
  *   host side (start_host.c)                     zone side (start_zone.c)
  *   ------------------------                     ------------------------
  *   clone3                             --->      [SPAWNED] joins its groups
- *                                      <---      NETNS            if it makes one
  *   writes the id maps
- *   IDS                                --->      [MAPPED] becomes root of its namespaces, makes
- *   builds /dev and the root with the            file systems
- *   zone's ids
+ *   IDS                                --->      [MAPPED] becomes root of its namespaces
+ *   builds /dev and the root with the  <---      NETNS            if it makes one
+ *   zone's ids                                   makes file systems
  *   ROOT {root, dev, ...}              --->      [ROOTED] mounts
  *   reads NETNS, configures the network          [NETTED]
  *                                      <---      MOUNTED {tree}   if its root could undo mounts
@@ -61,7 +60,7 @@ enum start_kind {
 	START_MSG_NETNS,    /* zone: its network namespace is there */
 	START_KINDS
 };
-/* The zone side's steps, in order. Their names are what an admin reads after "step". */
+/* The zone side's steps. Their names are what an admin reads after "step". */
 enum start_step {
 	STEP_NONE,
 	STEP_WAIT_ROOT,

@@ -32,8 +32,8 @@ struct side {
 
 static int wait_for_root(struct side *s, struct fault *f);
 static int join_cgroup(struct side *s, struct fault *f);
-static int make_netns(struct side *s, struct fault *f);
 static int become_root(struct side *s, struct fault *f);
+static int make_netns(struct side *s, struct fault *f);
 static int prepare_mounts(struct side *s, struct fault *f);
 static int set_sysctls(struct side *s, struct fault *f);
 static int make_mounts(struct side *s, struct fault *f);
@@ -53,8 +53,8 @@ void start_zone(struct zone_side *z)
 		int (*run)(struct side *, struct fault *);
 	} steps[] = {
 		{STEP_CGROUP, join_cgroup},
-		{STEP_NETNS, make_netns},
 		{STEP_IDS, become_root},
+		{STEP_NETNS, make_netns},
 		{STEP_MOUNTS, prepare_mounts},
 		{STEP_WAIT_ROOT, wait_for_root},
 		{STEP_SYSCTL, set_sysctls},
@@ -69,6 +69,7 @@ void start_zone(struct zone_side *z)
 		{STEP_EXEC, exec_init},
 	};
 	struct side s = {.z = z};
+	memset(&s.made, -1, sizeof s.made);
 	struct start_msg fail = {.kind = START_MSG_FAIL};
 	/* Until the gate opens we must not outlive the host side. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -94,26 +95,15 @@ static int join_cgroup(struct side *s, struct fault *f)
 	return 0;
 }
 
-/* Owned by the user namespace that we are in, as if clone3 had made it; but there the host side
- * would wait for it. */
-static int make_netns(struct side *s, struct fault *f)
-{
-	struct start_msg m = {.kind = START_MSG_NETNS};
-	if (!s->z->own_netns)
-		return 0;
-	if (unshare(CLONE_NEWNET) < 0)
-		return fault_set_hint(
-			f, "unshare", errno == ENOSPC ? FAULT_HINT_NS_LIMIT : FAULT_HINT_NONE);
-	return fd_send(s->z->sock, &m, sizeof m, NULL, 0) < 0 ? fault_set(f, "message") : 0;
-}
-
 static int wait_for_ids(struct side *s, struct fault *f)
 {
 	struct start_msg m;
 	ssize_t len = fd_recv(s->z->sock, &m, sizeof m, NULL, NULL);
 	if (len == 0)
 		_exit(125); /* the host side is gone: nobody to tell */
-	if (len != (ssize_t)sizeof m || start_next(START_SPAWNED, m.kind) != START_MAPPED) {
+	if (len < 0)
+		return fault_set(f, "message");
+	if ((size_t)len != sizeof m || start_next(START_SPAWNED, m.kind) != START_MAPPED) {
 		errno = EPROTO;
 		return fault_set(f, "message");
 	}
@@ -158,6 +148,20 @@ static int become_root(struct side *s, struct fault *f)
 		return fault_set(f, "parent death signal");
 	process_set_umask();
 	return 0;
+}
+
+/* Owned by the user namespace that we are in, as if clone3 had made it; but there the host side
+ * would wait for it. After the maps are written: what it has in /proc and /sys is its root's then.
+ */
+static int make_netns(struct side *s, struct fault *f)
+{
+	struct start_msg m = {.kind = START_MSG_NETNS};
+	if (!s->z->own_netns)
+		return 0;
+	if (unshare(CLONE_NEWNET) < 0)
+		return fault_set_hint(
+			f, "unshare", errno == ENOSPC ? FAULT_HINT_NS_LIMIT : FAULT_HINT_NONE);
+	return fd_send(s->z->sock, &m, sizeof m, NULL, 0) < 0 ? fault_set(f, "message") : 0;
 }
 
 static int write_sysctl(struct side *s, const char *key, const char *value, struct fault *f)
@@ -251,7 +255,8 @@ static int lock_mounts(struct side *s, struct fault *f)
 	if (len == 0)
 		_exit(125);
 	autofd int ns = ns_fd;
-	if (len != (ssize_t)sizeof m || n != 1 || start_next(START_MOUNTED, m.kind) < 0) {
+	if (len != (ssize_t)sizeof m || n != 1 ||
+		start_next(START_MOUNTED, m.kind) != START_LOCKED) {
 		errno = EPROTO;
 		return fault_set(f, "message");
 	}
@@ -290,7 +295,7 @@ static int wait_at_gate(struct side *s, struct fault *f)
 	ssize_t len = fd_recv(s->z->sock, &m, sizeof m, NULL, NULL);
 	if (len == 0)
 		_exit(125);
-	if (len != (ssize_t)sizeof m || start_next(START_READY, m.kind) < 0) {
+	if (len != (ssize_t)sizeof m || start_next(START_READY, m.kind) != START_GOING) {
 		errno = EPROTO;
 		return fault_set(f, "message");
 	}

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -96,8 +95,8 @@ static bool from_json(const json_t *d, struct zone_state *st)
 		  text(d, "address4", st->address4, sizeof st->address4) &&
 		  text(d, "address6", st->address6, sizeof st->address6);
 	/* Not in those of an earlier version. */
-	if (ok && !text(d, "files", st->files, sizeof st->files))
-		st->files[0] = '\0';
+	if (json_object_get(d, "files"))
+		ok = ok && text(d, "files", st->files, sizeof st->files);
 	/* The name is used as a path component beneath /cella: only one that we could have made. */
 	ok = ok && !strchr(st->cgroup, '/') && strcmp(st->cgroup, "..") != 0 &&
 	     strcmp(st->cgroup, ".") != 0;
@@ -160,24 +159,6 @@ int state_write(const struct store *s, const char *zone, const struct zone_state
 	if (dir < 0)
 		return err_sys(e, errno, "open '%s/zones/%s'", s->run, zone);
 	return path_write_volatile(dir, "state.json", buf, strlen(buf), 0600, e);
-}
-
-void state_stamp_files(const struct store *s, const char *zone, char ret[STATE_STAMP_SIZE])
-{
-	static const char *const names[] = {"spec.json", "zone.json"};
-	size_t n = 0;
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		char path[ZONE_NAME_MAX + 16];
-		struct stat st;
-		(void)snprintf(path, sizeof path, "%s/%s", zone, names[i]);
-		if (fstatat(s->zones_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-			ret[0] = '\0';
-			return;
-		}
-		n += (size_t)snprintf(ret + n, STATE_STAMP_SIZE - n, "%s%ju.%jd.%ld.%jd",
-			i ? " " : "", (uintmax_t)st.st_ino, (intmax_t)st.st_mtim.tv_sec,
-			st.st_mtim.tv_nsec, (intmax_t)st.st_size);
-	}
 }
 
 int state_remove(const struct store *s, const char *zone, struct err *e)

@@ -13,7 +13,7 @@ enum zone_phase {
 };
 
 enum {
-	STATE_STAMP_SIZE = 192
+	STATE_FILES_SIZE = 192 /* two stamps */
 };
 struct zone_state {
 	enum zone_phase phase;
@@ -31,8 +31,9 @@ struct zone_state {
 	char started[40];     /* RFC 3339 */
 	uint32_t restarts;
 	char address4[64], address6[64];
-	/* Which spec.json and zone.json this run began with; "": not known. state_stamp_files() */
-	char files[STATE_STAMP_SIZE];
+	/* Stamps of the spec.json and the zone.json that this run began with (zone.h); "": not
+	 * known. */
+	char files[STATE_FILES_SIZE];
 };
 
 enum zone_status {
@@ -52,10 +53,6 @@ int state_read(const struct store *s, const char *zone, struct zone_state *ret, 
 /* Write whole (tmpfs: rename without fsync); makes RUN/zones/NAME. */
 int state_write(
 	const struct store *s, const char *zone, const struct zone_state *st, struct err *e);
-/* "INODE.SECONDS.NANOSECONDS.SIZE" of spec.json and of zone.json; "" if one is not there. As long
- * as it is what state.json has, nobody has written them since the start, and nobody needs to read
- * them to know that they are whole. */
-void state_stamp_files(const struct store *s, const char *zone, char ret[STATE_STAMP_SIZE]);
 /* Remove RUN/zones/NAME with all that is in it. */
 int state_remove(const struct store *s, const char *zone, struct err *e);
 

@@ -436,6 +436,15 @@ static int load_spec(struct zone *z, struct err *e)
 	return 0;
 }
 
+void zone_stamp_file(int dir_fd, const char *path, char ret[ZONE_STAMP_SIZE])
+{
+	struct stat st;
+	ret[0] = '\0';
+	if (fstatat(dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		(void)snprintf(ret, ZONE_STAMP_SIZE, "%ju.%jd.%ld.%jd", (uintmax_t)st.st_ino,
+			(intmax_t)st.st_ctim.tv_sec, st.st_ctim.tv_nsec, (intmax_t)st.st_size);
+}
+
 int zone_open(const struct store *s, const char *name, unsigned flags, int64_t timeout_ms,
 	struct zone *ret, struct err *e)
 {
@@ -449,6 +458,8 @@ int zone_open(const struct store *s, const char *name, unsigned flags, int64_t t
 		return -1;
 	(void)snprintf(z.name, sizeof z.name, "%s", name);
 	struct err why = {0};
+	/* Before it is read: what somebody writes meanwhile must not pass for what was read. */
+	zone_stamp_file(z.dir_fd, "spec.json", z.spec_stamp);
 	/* Both, even if the first is bad: destroying a broken zone needs what can be read. */
 	bool bad = load_spec(&z, &why) < 0;
 	bad |= zone_read_record(z.dir_fd, &z.record, bad ? NULL : &why) < 0;

@@ -50,6 +50,9 @@ struct zone_record {
 	uint32_t project; /* that upper counts to; 0: none (backend.h) */
 };
 
+enum {
+	ZONE_STAMP_SIZE = 90
+};
 struct zone {
 	const struct store *store;
 	char name[ZONE_NAME_MAX + 1];
@@ -58,6 +61,7 @@ struct zone {
 	json_t *doc; /* spec.json as asked */
 	struct zone_spec *spec;
 	struct zone_record record;
+	char spec_stamp[ZONE_STAMP_SIZE]; /* of the file that was read, or of one before it */
 };
 
 enum zone_open_flags {
@@ -69,6 +73,9 @@ enum zone_open_flags {
  * ERR_NOT_FOUND, ERR_BUSY, ERR_FAILED (broken files; the message names file and place). */
 int zone_open(const struct store *s, const char *name, unsigned flags, int64_t timeout_ms,
 	struct zone *ret, struct err *e);
+/* "INODE.SECONDS.NANOSECONDS.SIZE" of dir_fd/path, with the time of the last change, which nobody
+ * sets; "" if it is not there. As long as it stays the same, nobody has written the file. */
+void zone_stamp_file(int dir_fd, const char *path, char ret[ZONE_STAMP_SIZE]);
 /* Opened with ZONE_ALLOW_BROKEN: could one of its files not be read? */
 bool zone_is_broken(const struct zone *z);
 void zone_close(struct zone *z);

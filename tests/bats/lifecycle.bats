@@ -313,6 +313,17 @@ load helpers
 	cella_is 2
 }
 
+@test "a zone side that ends with something of the host side's unread tells its reason, too" {
+	# it becomes root late and fails, when the host side has sent all and does not listen yet
+	cella_is 0 create web --set network.mode=none
+	run --separate-stderr timeout -k 2 60 strace -f -o /dev/null -e trace=setresuid,sendmsg \
+		-e inject=setresuid:error=EAGAIN:delay_enter=300000 -e inject=sendmsg:delay_exit=1500000:when=2 \
+		"$CELLA" start web
+	[ "$status" = 1 ]
+	[[ $stderr == *"step ids: "*"Resource temporarily unavailable"* ]]
+	state_is web stopped
+}
+
 @test "a start that fails tells the zone side's reason, not what the host side found of it" {
 	"$CELLA" create web
 	rm -rf "$CELLA_ROOT/zones/web/upper/dev"

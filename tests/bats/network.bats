@@ -99,6 +99,17 @@ bridge() { echo "cb-$STORE_ID"; }
 	[ "$status" -ne 0 ]
 }
 
+@test "what its network namespace has in /proc and /sys belongs to the zone's root" {
+	local z
+	cella_is 0 create with
+	cella_is 0 create without --set network.mode=none
+	for z in with without; do
+		cella_is 0 start $z
+		# made before the id maps were written it would be nobody's
+		[ "$(in_zone $z stat -c %u /proc/self/net/ /proc/self/net/dev /sys/class/net/lo/ /sys/class/net/lo/mtu | sort -u)" = 0 ]
+	done
+}
+
 @test "asked addresses: taken, outside, malformed" {
 	cella_is 0 create a
 	cella_is 0 start a

@@ -463,7 +463,8 @@ TEST(S45_state_damaged)
 	json_t *v;
 	json_object_foreach(whole, key, v)
 	{
-		damage_member(whole, key, NULL);
+		if (strcmp(key, "files") != 0) /* an earlier version's have none */
+			damage_member(whole, key, NULL);
 		damage_member(whole, key, json_null());
 		damage_member(whole, key, json_array());
 		damage_member(whole, key, json_is_string(v) ? json_integer(1) : json_string("x"));
