@@ -177,6 +177,14 @@ int apply_prepare(const struct apply_plan *plan, struct fault *f)
 	return 0;
 }
 
+int apply_prepared(const struct apply_plan *plan, const char *target)
+{
+	for (size_t i = 0; i < plan->n_ops && i < APPLY_MADE_MAX; i++)
+		if (plan->made->fds[i] >= 0 && !strcmp(plan->ops[i].target, target))
+			return plan->made->fds[i];
+	return -1;
+}
+
 static int op_new_fs(
 	const struct apply_plan *plan, const struct mount_op *op, int target_fd, struct fault *f)
 {

@@ -236,9 +236,6 @@ static int fill_zone_side(struct start *s, int sock, struct err *e)
 	z->has_console = s->options->stdio != START_PIPES;
 	memcpy(z->stdio, s->options->stdio_fds, sizeof z->stdio);
 	z->init_fd = s->init_fd;
-	z->proc_sys_fd = open("/proc/sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (z->proc_sys_fd < 0)
-		return err_sys(e, errno, "open '/proc/sys'");
 	return z->init_fd >= 0 ? init_arguments(s, e) : 0;
 }
 

@@ -164,7 +164,19 @@ static int make_netns(struct side *s, struct fault *f)
 	return fd_send(s->z->sock, &m, sizeof m, NULL, 0) < 0 ? fault_set(f, "message") : 0;
 }
 
-static int write_sysctl(struct side *s, const char *key, const char *value, struct fault *f)
+static struct apply_plan mounts_of(struct side *s)
+{
+	return (struct apply_plan){
+		.fds = s->fds,
+		.n_fds = sizeof s->fds / sizeof s->fds[0],
+		.ops = s->z->plan->mounts.ops,
+		.n_ops = s->z->plan->mounts.n_ops,
+		.made = &s->made,
+	};
+}
+
+static int write_sysctl(
+	struct side *s, int sys_fd, const char *key, const char *value, struct fault *f)
 {
 	struct open_how how = {
 		.flags = O_WRONLY | O_CLOEXEC,
@@ -174,14 +186,14 @@ static int write_sysctl(struct side *s, const char *key, const char *value, stru
 	autofd int image = defence_is_off("S07")
 				   ? openat(s->fds[MOUNT_SLOT_ROOT], "proc/sys", O_PATH | O_CLOEXEC)
 				   : -1;
-	autofd int fd = sys_openat2(image < 0 ? s->z->proc_sys_fd : image, key, &how);
+	autofd int fd = sys_openat2(image < 0 ? sys_fd : image, key, &how);
 	size_t len = strlen(value);
 	return fd >= 0 && write(fd, value, len) == (ssize_t)len ? 0 : fault_set(f, key);
 }
 
 /* H05: what a zone nests is charged to the host's root, who made its user namespace, and to all
  * zones with him. /proc/sys/user is read-only inside, so its root cannot raise them. */
-static int limit_namespaces(struct side *s, struct fault *f)
+static int limit_namespaces(struct side *s, int sys_fd, struct fault *f)
 {
 	static const char *const limits[][2] = {
 		{"user/max_user_namespaces", "64"},
@@ -196,32 +208,29 @@ static int limit_namespaces(struct side *s, struct fault *f)
 	if (!s->z->plan->has_userns || defence_is_off("H05"))
 		return 0;
 	for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
-		if (write_sysctl(s, limits[i][0], limits[i][1], f) < 0 && f->errnum != ENOENT)
+		if (write_sysctl(s, sys_fd, limits[i][0], limits[i][1], f) < 0 &&
+			f->errnum != ENOENT)
 			return -1; /* no such file: a kernel without that namespace */
 	return 0;
 }
 
-/* Before the mounts, through the host's /proc: no path of the image is involved (S07, S28). */
+/* Before the mounts, through the zone's own /proc while it hangs nowhere: no path of the image is
+ * involved (S07, S28). In the host's /proc/sys each namespace has entries of its own by the same
+ * names, and the kernel goes through those of all zones for each name that is looked up. */
 static int set_sysctls(struct side *s, struct fault *f)
 {
 	const struct plan *p = s->z->plan;
-	if (limit_namespaces(s, f) < 0)
+	struct apply_plan mounts = mounts_of(s);
+	int proc = apply_prepared(&mounts, "/proc");
+	autofd int sys_fd = openat(proc, "sys", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (proc < 0 || sys_fd < 0)
+		return fault_set(f, "/proc/sys");
+	if (limit_namespaces(s, sys_fd, f) < 0)
 		return -1;
 	for (size_t i = 0; i < p->n_sysctls; i++)
-		if (write_sysctl(s, p->sysctl_keys[i], p->sysctl_values[i], f) < 0)
+		if (write_sysctl(s, sys_fd, p->sysctl_keys[i], p->sysctl_values[i], f) < 0)
 			return -1;
 	return 0;
-}
-
-static struct apply_plan mounts_of(struct side *s)
-{
-	return (struct apply_plan){
-		.fds = s->fds,
-		.n_fds = sizeof s->fds / sizeof s->fds[0],
-		.ops = s->z->plan->mounts.ops,
-		.n_ops = s->z->plan->mounts.n_ops,
-		.made = &s->made,
-	};
 }
 
 /* While the host side builds the root. */

@@ -24,7 +24,6 @@ struct zone_side {
 	size_t n_attach;
 	bool late_cgroup_ns; /* v1: its namespace can be made only after joining */
 	bool own_netns;	     /* made here, while the host side goes on: it takes long */
-	int proc_sys_fd; /* the host's /proc/sys: what it shows follows the caller's namespaces */
 	struct drop_plan drop;
 	bool has_console;
 	int stdio[3];	    /* without a console */
