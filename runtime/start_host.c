@@ -20,7 +20,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -50,7 +49,6 @@ static int note_first_start(struct start *s, struct err *e);
 static int wait_ready(struct start *s, struct err *e);
 static int open_gate(struct start *s, struct err *e);
 static int commit(struct start *s, struct err *e);
-static void prefer_their_reason(struct start *s, struct err *e);
 static void undo(struct start *s);
 static void answer(struct start *s, const struct err *e);
 
@@ -79,7 +77,7 @@ void start_host(struct start *s)
 		s->volume_fds[i] = -1;
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
 		if (steps[i](s, &e) < 0) {
-			prefer_their_reason(s, &e);
+			start_prefer_their_reason(s, &e);
 			undo(s);
 			answer(s, &e);
 			_exit(1);
@@ -359,54 +357,11 @@ static int send_root(struct start *s, struct err *e)
 	return 0;
 }
 
-/* One packet. *ret_unread: the zone side has ended with something of ours unread. The kernel says
- * so once, before it gives us what the zone side had sent. */
-static ssize_t take_packet(struct start *s, struct start_msg *ret, int fds[2], bool *ret_unread)
-{
-	size_t n = 2;
-	ssize_t len = fd_recv(s->sock, ret, sizeof *ret, fds, &n);
-	*ret_unread = len < 0 && errno == ECONNRESET;
-	if (*ret_unread) {
-		n = 2;
-		len = fd_recv(s->sock, ret, sizeof *ret, fds, &n);
-	}
-	return len;
-}
-
-/* One message from the zone side, held against the protocol. -1 with *e for FAIL, a broken peer, a
- * timeout, and an end of file that is not exec. */
-static int receive(struct start *s, int fds[2], struct err *e)
-{
-	struct start_msg m = {0};
-	bool unread;
-	ssize_t len = take_packet(s, &m, fds, &unread);
-	if (len < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-		return err_set(e, ERR_TIMEOUT, "the zone side does not answer");
-	if (len == 0)
-		m.kind = START_MSG_EOF;
-	else if (len != (ssize_t)sizeof m)
-		return err_sys(e, len < 0 ? errno : EPROTO, "message of the zone side");
-	int next = start_next(s->proto, m.kind);
-	if (unread && m.kind == START_MSG_EOF)
-		next = START_FAILED; /* nor has it read GO, so this is not exec */
-	if (next < 0)
-		return err_set(e, ERR_FAILED,
-			"the zone side broke the protocol: message %u when %s", m.kind,
-			start_state_name(s->proto));
-	s->proto = (enum start_state)next;
-	if (next != START_FAILED)
-		return (int)m.kind;
-	if (m.kind == START_MSG_EOF)
-		return err_set(e, ERR_FAILED, "the zone side died without a word");
-	start_explain(s, &m, e);
-	return -1;
-}
-
 /* It was made long ago, while the root was built. */
 static int wait_for_netns(struct start *s, struct err *e)
 {
 	int fds[2] = {-1, -1};
-	int kind = receive(s, fds, e);
+	int kind = start_receive(s, fds, e);
 	if (kind >= 0 && kind != START_MSG_NETNS)
 		return err_set(e, ERR_FAILED, "the zone side broke the protocol: message %d", kind);
 	return kind < 0 ? -1 : 0;
@@ -494,7 +449,7 @@ static int wait_ready(struct start *s, struct err *e)
 {
 	while (s->proto != START_READY) {
 		int fds[2] = {-1, -1};
-		int kind = receive(s, fds, e);
+		int kind = start_receive(s, fds, e);
 		if (kind < 0)
 			return -1;
 		if (kind == START_MSG_MOUNTED && lock_mounts(s, fds[0], e) < 0)
@@ -544,7 +499,7 @@ static int open_gate(struct start *s, struct err *e)
 	if (give_up_mounts(s, e) < 0)
 		return -1;
 	int fds[2];
-	return receive(s, fds, e) < 0 ? -1 : 0;
+	return start_receive(s, fds, e) < 0 ? -1 : 0;
 }
 
 static int commit(struct start *s, struct err *e)
@@ -561,29 +516,6 @@ static int commit(struct start *s, struct err *e)
 		json_pack("{s:i, s:I}", "pid", s->pid, "restarts", (json_int_t)s->state.restarts);
 	(void)event_append(z->dir_fd, "started", fields);
 	return 0;
-}
-
-/* The zone side works at the same time. When it fails while we are at the network, what we find is
- * that it is gone; why, it has told before. What else it has said by then no longer matters. */
-static void prefer_their_reason(struct start *s, struct err *e)
-{
-	struct pollfd p = {.fd = s->sock, .events = POLLIN};
-	while (s->pid > 0 && s->proto < START_GOING && poll(&p, 1, 0) == 1) {
-		struct start_msg m = {0};
-		int fds[2] = {-1, -1};
-		bool unread;
-		ssize_t len = take_packet(s, &m, fds, &unread);
-		fd_close(&fds[0]);
-		fd_close(&fds[1]);
-		if (len == (ssize_t)sizeof m && m.kind != START_MSG_FAIL)
-			continue;
-		err_clear(e);
-		if (len == (ssize_t)sizeof m)
-			start_explain(s, &m, e);
-		else
-			err_set(e, ERR_FAILED, "the zone side died without a word");
-		return;
-	}
 }
 
 static void undo(struct start *s)
@@ -610,30 +542,4 @@ static void answer(struct start *s, const struct err *e)
 	(void)fd_send(s->answer, &a, sizeof a, &s->pty_master, give_pty ? 1 : 0);
 	if (give_pty)
 		fd_close(&s->pty_master);
-}
-
-void start_explain(const struct start *s, const struct start_msg *m, struct err *e)
-{
-	static const char *const hints[] = {
-		[FAULT_HINT_NONE] = "",
-		[FAULT_HINT_INIT_MISSING] =
-			"there is no such program in the zone's root: see init.args",
-		[FAULT_HINT_INIT_FORMAT] = "it is not a program for this machine",
-		[FAULT_HINT_INIT_LOADER] =
-			("the file is there, its loader (ld.so, or the one behind #!) "
-			 "is not: is the root complete, and for this architecture?"),
-		[FAULT_HINT_NOT_DIRECTORY] = "it must be an ordinary directory in the zone's root",
-		[FAULT_HINT_KERNEL_TOO_OLD] = "Linux 5.19 or newer is needed",
-		[FAULT_HINT_MOUNT_LIMIT] = "the limit of mounts is reached: sysctl fs.mount-max",
-		[FAULT_HINT_NS_LIMIT] =
-			"the limit of namespaces is reached: see user.max_*_namespaces",
-	};
-	char object[sizeof m->fault.object];
-	memcpy(object, m->fault.object, sizeof object);
-	object[sizeof object - 1] = '\0';
-	err_sys(e, m->fault.errnum, "step %s: %s", start_step_name(m->step), object);
-	err_at(e, start_step_name(m->step), object);
-	if (m->fault.hint < ARRAY_LEN(hints) && hints[m->fault.hint] && hints[m->fault.hint][0])
-		err_hint(e, "%s", hints[m->fault.hint]);
-	(void)s;
 }

@@ -51,5 +51,12 @@ __attribute__((noreturn)) void start_host(struct start *s);
 int start_build_root(struct start *s, struct start_root *late, struct err *e);
 /* Its first part: s->root_fd, from s->plan, s->store_tree and s->userns_fd. For `cella cp`, too. */
 int start_build_overlay(struct start *s, struct err *e);
+/* One message from the zone side (start_hear.c), held against the protocol: its kind. -1 with *e
+ * for FAIL, a broken peer, a timeout, and an end of file that is not exec. Descriptors that came
+ * with it are the caller's. */
+int start_receive(struct start *s, int fds[2], struct err *e);
+/* The zone side works at the same time. When it fails while we are at the network, what we find is
+ * that it is gone; why, it has told before. What else it has said by then no longer matters. */
+void start_prefer_their_reason(struct start *s, struct err *e);
 /* Text for what the zone side reported. */
 void start_explain(const struct start *s, const struct start_msg *m, struct err *e);

@@ -46,7 +46,8 @@ TEST(every_pair_of_exec)
 			-1, -1, -1, -1},
 		[EXEC_HAS_CONSOLE] = {-1, -1, -1, -1, -1, EXEC_FAILED, EXEC_FAILED, EXEC_HAS_BOTH,
 			-1, -1, -1, -1},
-		[EXEC_HAS_BOTH] = {-1, -1, -1, -1, -1, EXEC_RUNNING, EXEC_FAILED, -1, -1, -1, -1, -1},
+		[EXEC_HAS_BOTH] = {-1, -1, -1, -1, -1, EXEC_RUNNING, EXEC_FAILED, -1, -1, -1, -1,
+			-1},
 		[EXEC_RUNNING] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
 		[EXEC_FAILED] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
 	};
