@@ -104,6 +104,15 @@ static bool is_of_zone(const struct link_info *l, const struct net_zone_plan *p)
 	return link_is_zone(l) && uuid && str_eq(uuid + 1, p->zone_uuid);
 }
 
+/* A pair is told whose it is only when it is there (the kernel takes an alias from RTM_SETLINK
+ * alone). A start that was killed between the two has left it like this: by the name that its state
+ * file has, on no bridge, and never up. It goes with its namespace, but that takes the kernel a
+ * while. */
+static bool is_half_made(const struct link_info *l)
+{
+	return !l->alias[0] && str_eq(l->kind, "veth") && !l->master && !(l->flags & IFF_UP);
+}
+
 static int not_of_zone(const struct net_zone_plan *p, struct err *e)
 {
 	return err_set(
@@ -119,6 +128,8 @@ static int push_aside(int fd, const struct net_zone_plan *p, struct err *e)
 	int found = link_query_name(fd, p->host_if, &l, e);
 	if (found <= 0)
 		return found;
+	if (is_half_made(&l))
+		return delete_index(fd, l.index, l.name, e);
 	if (!is_of_zone(&l, p))
 		return not_of_zone(p, e);
 	if (mark_gone(fd, &l, e) < 0)
@@ -339,6 +350,8 @@ int net_zone_detach(const char *host_if, struct err *e)
 	int found = link_query_name(fd, host_if, &l, e);
 	if (found <= 0)
 		return found;
+	if (is_half_made(&l))
+		return delete_index(fd, l.index, l.name, e);
 	if (!link_is_zone(&l)) {
 		(void)err_set(e, ERR_HOST, "interface '%s' does not belong to a zone", host_if);
 		return err_at(e, "network", host_if);

@@ -485,6 +485,39 @@ TEST(foreign_interfaces_are_never_touched)
 	CHECK_INT(nft_present(&n, &e), 0);
 }
 
+/* A start was killed between making the pair and saying whose it is. */
+TEST(half_made_pair_is_removed)
+{
+	struct err e = {0};
+	struct network n;
+	struct zone a;
+	struct link_info l;
+	autofd int held = -1;
+	get_network(&n, "", "default");
+	zone_init(&a, &n, "a");
+	CHECK_INT(make_link(a.host_if, "veth", NULL), 0);
+	OK(net_zone_detach(a.host_if, &e));
+	CHECK(!find(a.host_if, &l));
+	/* a new start does not wait for a sweep */
+	CHECK_INT(make_link(a.host_if, "veth", NULL), 0);
+	OK(net_bridge_ensure(lock_fd, &n, &held, &e));
+	OK(net_zone_attach(&a.plan, &e));
+	CHECK(find(a.host_if, &l) && strstr(l.alias, "cella zone a"));
+	OK(net_zone_detach(a.host_if, &e));
+	delete_link(a.host_if);
+	/* of another kind it is none of ours */
+	CHECK_INT(make_link(a.host_if, "bridge", NULL), 0);
+	CHECK_INT(net_zone_detach(a.host_if, &e), -1);
+	err_clear(&e);
+	CHECK_INT(net_zone_attach(&a.plan, &e), -1);
+	err_clear(&e);
+	CHECK(find(a.host_if, &l));
+	delete_link(a.host_if);
+	close(a.netns_fd);
+	fd_close(&held);
+	OK(net_bridge_release(lock_fd, &n, NULL, &e));
+}
+
 TEST(half_made_bridge_is_completed)
 {
 	struct err e = {0};
