@@ -130,6 +130,15 @@ ssize_t fd_recv(int sock, void *buf, size_t len, int *fds, size_t *n_fds)
 	return r;
 }
 
+ssize_t fd_recv_rest(int sock, void *buf, size_t len, int *fds, size_t *n_fds, bool *ret_unread)
+{
+	ssize_t r = fd_recv(sock, buf, len, fds, n_fds);
+	bool unread = r < 0 && errno == ECONNRESET;
+	if (ret_unread)
+		*ret_unread = unread;
+	return unread ? fd_recv(sock, buf, len, fds, n_fds) : r;
+}
+
 struct fd_path fd_path(int fd)
 {
 	/* No snprintf: also used between clone3 and exec. */

@@ -25,6 +25,9 @@ int fd_send(int sock, const void *buf, size_t len, const int *fds, size_t n_fds)
  * return; descriptors beyond it are closed and make it fail with EMSGSIZE, as does a packet longer
  * than `len`. Returns the length, 0 at end of file, or -1 with errno. */
 ssize_t fd_recv(int sock, void *buf, size_t len, int *fds, size_t *n_fds);
+/* The same from a peer that may have closed its end with something of ours unread: the kernel says
+ * so once (*ret_unread, may be NULL), before it gives us what the peer had sent. */
+ssize_t fd_recv_rest(int sock, void *buf, size_t len, int *fds, size_t *n_fds, bool *ret_unread);
 
 /* "/proc/self/fd/N" for calls that take only names. */
 struct fd_path {

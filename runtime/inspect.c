@@ -218,22 +218,15 @@ static bool can_tell_by_state(const struct view *v, const char *name, enum zone_
 	return spec[0] && record[0] && !strcmp(now, st->files);
 }
 
-static int make_short_row(
-	struct view *v, const char *name, const struct zone_state *st, json_t **ret, struct err *e)
+static json_t *short_row(struct view *v, const char *name, const struct zone_state *st, bool *ok)
 {
-	bool ok = true;
 	json_t *row =
 		json_pack("{s:s, s:s}", "name", name, "state", zone_status_name(ZONE_RUNNING));
-	put_state(row, &ok, v, ZONE_RUNNING, st);
-	put(row, &ok, "init", json_string(st->system_init ? "system" : "app"));
+	put_state(row, ok, v, ZONE_RUNNING, st);
+	put(row, ok, "init", json_string(st->system_init ? "system" : "app"));
 	if (v->want & INSPECT_USAGE)
-		put_usage(row, &ok, v, st);
-	if (!row || !ok) {
-		json_decref(row);
-		return err_nomem(e);
-	}
-	*ret = row;
-	return 0;
+		put_usage(row, ok, v, st);
+	return row;
 }
 
 /* -1 + *e only for ERR_NOT_FOUND and for memory; whatever else is wrong is told in the row. */
@@ -243,11 +236,11 @@ static int make_row(struct view *v, const char *name, json_t **ret, struct err *
 	struct zone_state st = {0};
 	struct err why = {0};
 	enum zone_status status = zone_status(v->s, name, &st);
-	if (can_tell_by_state(v, name, status, &st))
-		return make_short_row(v, name, &st, ret, e);
 	bool ok = true;
 	json_t *row = NULL;
-	if (zone_open(v->s, name, ZONE_ALLOW_BROKEN, 0, &z, &why) < 0) {
+	if (can_tell_by_state(v, name, status, &st)) {
+		row = short_row(v, name, &st, &ok);
+	} else if (zone_open(v->s, name, ZONE_ALLOW_BROKEN, 0, &z, &why) < 0) {
 		if (why.cls == ERR_NOT_FOUND || why.cls == ERR_USAGE) {
 			if (e)
 				*e = why;

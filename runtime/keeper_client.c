@@ -81,11 +81,7 @@ int keeper_wait_exit(int fd, int64_t deadline, struct keeper_exit *ret, struct e
 			return err_set(e, ERR_TIMEOUT, "the keeper does not answer");
 		if (n <= 0)
 			continue;
-		ssize_t len = fd_recv(fd, packet, sizeof packet, NULL, NULL);
-		/* It closed its end with something of ours unread. The kernel says so once, before
-		 * it gives us what the keeper had sent. */
-		if (len < 0 && errno == ECONNRESET)
-			len = fd_recv(fd, packet, sizeof packet, NULL, NULL);
+		ssize_t len = fd_recv_rest(fd, packet, sizeof packet, NULL, NULL, NULL);
 		if (len <= 0)
 			return err_set(e, ERR_FAILED, "the keeper died");
 		if (packet[0] == 'x' && len == (ssize_t)sizeof *ret) {

@@ -360,24 +360,25 @@ static int plan_fill(
 	return plan_network(z, p, e);
 }
 
+/* `r` is what filling *p has returned; on failure *ret stays as it is. */
+static int hand_over(struct plan *p, int r, const struct zone *z, struct plan *ret, struct err *e)
+{
+	if (r < 0) {
+		plan_done(p);
+		return err_at(e, "plan", z->name);
+	}
+	*ret = *p;
+	return 0;
+}
+
 int plan_make(const struct zone *z, const struct cg_host *host, struct plan *ret, struct err *e)
 {
 	struct plan p = {.store = z->store};
-	if (plan_fill(z, host, &p, e) < 0) {
-		plan_done(&p);
-		return err_at(e, "plan", z->name);
-	}
-	*ret = p;
-	return 0;
+	return hand_over(&p, plan_fill(z, host, &p, e), z, ret, e);
 }
 
 int plan_make_process(const struct zone *z, bool has_userns, struct plan *ret, struct err *e)
 {
 	struct plan p = {.store = z->store};
-	if (plan_process(z, has_userns, &p, e) < 0) {
-		plan_done(&p);
-		return err_at(e, "plan", z->name);
-	}
-	*ret = p;
-	return 0;
+	return hand_over(&p, plan_process(z, has_userns, &p, e), z, ret, e);
 }

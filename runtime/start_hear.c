@@ -6,25 +6,12 @@
 #include <errno.h>
 #include <poll.h>
 
-/* One packet. *ret_unread: the zone side has ended with something of ours unread. The kernel says
- * so once, before it gives us what the zone side had sent. */
-static ssize_t take_packet(struct start *s, struct start_msg *ret, int fds[2], bool *ret_unread)
-{
-	size_t n = 2;
-	ssize_t len = fd_recv(s->sock, ret, sizeof *ret, fds, &n);
-	*ret_unread = len < 0 && errno == ECONNRESET;
-	if (*ret_unread) {
-		n = 2;
-		len = fd_recv(s->sock, ret, sizeof *ret, fds, &n);
-	}
-	return len;
-}
-
 int start_receive(struct start *s, int fds[2], struct err *e)
 {
 	struct start_msg m = {0};
+	size_t n = 2;
 	bool unread;
-	ssize_t len = take_packet(s, &m, fds, &unread);
+	ssize_t len = fd_recv_rest(s->sock, &m, sizeof m, fds, &n, &unread);
 	if (len < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return err_set(e, ERR_TIMEOUT, "the zone side does not answer");
 	if (len == 0)
@@ -53,8 +40,8 @@ void start_prefer_their_reason(struct start *s, struct err *e)
 	while (s->pid > 0 && s->proto < START_GOING && poll(&p, 1, 0) == 1) {
 		struct start_msg m = {0};
 		int fds[2] = {-1, -1};
-		bool unread;
-		ssize_t len = take_packet(s, &m, fds, &unread);
+		size_t n = 2;
+		ssize_t len = fd_recv_rest(s->sock, &m, sizeof m, fds, &n, NULL);
 		fd_close(&fds[0]);
 		fd_close(&fds[1]);
 		if (len == (ssize_t)sizeof m && m.kind != START_MSG_FAIL)

@@ -317,14 +317,21 @@ static int map_ids(struct start *s, struct err *e)
 	return 0;
 }
 
-static int tell_ids(struct start *s, struct err *e)
+/* `m` may be the beginning of a longer message. `what` for the error. */
+static int tell(struct start *s, const struct start_msg *m, size_t size, const int *fds, size_t n,
+	const char *what, struct err *e)
 {
-	struct start_msg m = {.kind = START_MSG_IDS};
-	int next = start_next(s->proto, m.kind);
-	if (next < 0 || fd_send(s->sock, &m, sizeof m, NULL, 0) < 0)
-		return err_sys(e, errno, "tell the zone side of its ids");
+	int next = start_next(s->proto, m->kind);
+	if (next < 0 || fd_send(s->sock, m, size, fds, n) < 0)
+		return err_sys(e, errno, "%s", what);
 	s->proto = (enum start_state)next;
 	return 0;
+}
+
+static int tell_ids(struct start *s, struct err *e)
+{
+	const struct start_msg m = {.kind = START_MSG_IDS};
+	return tell(s, &m, sizeof m, NULL, 0, "tell the zone side of its ids", e);
 }
 
 static int send_root(struct start *s, struct err *e)
@@ -350,11 +357,8 @@ static int send_root(struct start *s, struct err *e)
 			root.slots |= 1u << i;
 			fds[n++] = slots[i];
 		}
-	int next = start_next(s->proto, root.msg.kind);
-	if (next < 0 || fd_send(s->sock, &root, sizeof root, fds, n) < 0)
-		return err_sys(e, errno, "send the root to the zone side");
-	s->proto = (enum start_state)next;
-	return 0;
+	return tell(
+		s, (const void *)&root, sizeof root, fds, n, "send the root to the zone side", e);
 }
 
 /* It was made long ago, while the root was built. */
@@ -434,15 +438,11 @@ static int lock_mounts(struct start *s, int tree_fd, struct err *e)
 {
 	autofd int tree = tree_fd;
 	int ns_fd = -1;
-	struct start_msg m = {.kind = START_MSG_LOCKED};
+	const struct start_msg m = {.kind = START_MSG_LOCKED};
 	if (start_lock_mounts(s, tree, &ns_fd, e) < 0)
 		return -1;
 	autofd int ns = ns_fd;
-	int next = start_next(s->proto, m.kind);
-	if (next < 0 || fd_send(s->sock, &m, sizeof m, &ns, 1) < 0)
-		return err_sys(e, errno, "send the mount namespace to the zone side");
-	s->proto = (enum start_state)next;
-	return 0;
+	return tell(s, &m, sizeof m, &ns, 1, "send the mount namespace to the zone side", e);
 }
 
 static int wait_ready(struct start *s, struct err *e)
@@ -483,7 +483,7 @@ static int give_up_mounts(struct start *s, struct err *e)
 /* Let it go, and wait until exec has happened: the channel closes by itself then. */
 static int open_gate(struct start *s, struct err *e)
 {
-	struct start_msg go = {.kind = START_MSG_GO};
+	const struct start_msg go = {.kind = START_MSG_GO};
 	s->state.init.pid = s->pid;
 	if (proc_start_time(s->pid, &s->state.init.start_time) < 0)
 		return err_sys(e, errno, "read the start time of pid %d", s->pid);
@@ -493,10 +493,7 @@ static int open_gate(struct start *s, struct err *e)
 	/* Last: they are for what the zone runs, not for those who make it. */
 	if (rlimits_set(s->pid, &s->plan.rlimits, e) < 0)
 		return err_at(e, "rlimits", NULL);
-	if (fd_send(s->sock, &go, sizeof go, NULL, 0) < 0)
-		return err_sys(e, errno, "open the gate");
-	s->proto = (enum start_state)start_next(s->proto, go.kind);
-	if (give_up_mounts(s, e) < 0)
+	if (tell(s, &go, sizeof go, NULL, 0, "open the gate", e) < 0 || give_up_mounts(s, e) < 0)
 		return -1;
 	int fds[2];
 	return start_receive(s, fds, e) < 0 ? -1 : 0;

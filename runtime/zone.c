@@ -459,7 +459,8 @@ int zone_open(const struct store *s, const char *name, unsigned flags, int64_t t
 	(void)snprintf(z.name, sizeof z.name, "%s", name);
 	struct err why = {0};
 	/* Before it is read: what somebody writes meanwhile must not pass for what was read. */
-	zone_stamp_file(z.dir_fd, "spec.json", z.spec_stamp);
+	if (flags & ZONE_LOCK)
+		zone_stamp_file(z.dir_fd, "spec.json", z.spec_stamp);
 	/* Both, even if the first is bad: destroying a broken zone needs what can be read. */
 	bool bad = load_spec(&z, &why) < 0;
 	bad |= zone_read_record(z.dir_fd, &z.record, bad ? NULL : &why) < 0;

@@ -61,7 +61,8 @@ struct zone {
 	json_t *doc; /* spec.json as asked */
 	struct zone_spec *spec;
 	struct zone_record record;
-	char spec_stamp[ZONE_STAMP_SIZE]; /* of the file that was read, or of one before it */
+	char spec_stamp[ZONE_STAMP_SIZE]; /* with ZONE_LOCK: of the file that was read, or of one
+					     before it */
 };
 
 enum zone_open_flags {

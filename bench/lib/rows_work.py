@@ -140,8 +140,8 @@ def disk(bench):
 
 def fio(bench, prefix, where, options):
     size = "16M" if bench.quick else "256M"
-    text = bench.sh(*prefix, *on(processors()[0], "fio"), "--name=b", f"--directory={where}", f"--size={size}", "--output-format=json", "--ioengine=psync",
-                    "--end_fsync=1", "--fallocate=none", "--unlink=1", *options)
+    text = bench.sh(*prefix, *on(processors()[0], "fio"), "--name=b", f"--directory={where}", f"--size={size}",
+                    "--output-format=json", "--ioengine=psync", "--end_fsync=1", "--fallocate=none", "--unlink=1", *options)
     job = json.loads(text[text.index("{"):])["jobs"][0]
     return (job["read"]["bw_bytes"] + job["write"]["bw_bytes"]) / 2**20
 
@@ -192,8 +192,9 @@ def network(bench):
     values = {"native": ([], []), "zone": ([], [])}
     with netns_by_hand(bench) as (prefix, hand):
         first, last = processors()
+        ends = [on(last, "iperf3", "-s", "-p", "5299"), on(first, *ECHO)]
         servers = [subprocess.Popen([*p, *what], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
-                                    env=bench.env) for p in (prefix, inside) for what in (on(last, "iperf3", "-s", "-p", "5299"), on(first, *ECHO))]
+                                    env=bench.env) for p in (prefix, inside) for what in ends]
         try:
             for to in (hand, address):
                 wait_for(to, 5299)

@@ -97,7 +97,7 @@ teardown() { [ "$(pgrep -c -f "$CELLA exec" || true)" = 0 ]; }
 	cella_is 0 set bare security.userns=isolated
 	[ "$("$CELLA" exec bare -- grep -E '^(Cap|Seccomp:|NoNewPrivs)' /proc/self/status)" = "$before" ]
 	# and the program that enters it is a sealed copy, as the zone's root is the host's
-	[[ $("$CELLA" exec bare -- true; strace -f -e trace=memfd_create,execve "$CELLA" exec bare -- true 2>&1) == *memfd_create* ]]
+	[[ $(strace -f -e trace=memfd_create,execve "$CELLA" exec bare -- true 2>&1) == *memfd_create* ]]
 	mkdir -p "$BATS_TEST_TMPDIR/src"
 	cella_is 4 mount bare "$BATS_TEST_TMPDIR/src" /mnt
 	error_has userns "cella restart bare"

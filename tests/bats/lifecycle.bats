@@ -282,7 +282,7 @@ load helpers
 	cella_is 0 restart web
 	[ "$(opened)" = 0 ]
 	# in place, as some editors write
-	local doc=$CELLA_ROOT/zones/web/spec.json f
+	local doc f
 	for f in spec zone; do
 		doc=$CELLA_ROOT/zones/web/$f.json
 		cp "$doc" "$BATS_TEST_TMPDIR/kept"
