@@ -7,6 +7,8 @@
  *     intruder look HITS MARK     for every process that enters and has not executed the command
  *                                 yet: trace it, open its descriptors, directories, memory,
  *                                 environment, look for MARK=1 in its arguments (S02)
+ *     intruder reach HITS NAME... for every other process but the zone's init: is there a NAME in
+ *                                 one of its descriptors, or its working directory (S02)
  *
  * Each success is a line in the file HITS. The loops run until SIGTERM, and then write "seen N" to
  * HITS.seen: how often there was something to look at. `overwrite` writes to HITS.held what it is
@@ -272,12 +274,49 @@ static void look(DIR *proc, const char *mark)
 		}
 }
 
+/* ---- reach ---- */
+
+static void reach_from(pid_t pid, const char *place, char **names)
+{
+	char path[4096];
+	for (char **name = names; *name; name++) {
+		(void)snprintf(path, sizeof path, "/proc/%d/%s/%s", pid, place, *name);
+		if (access(path, F_OK) == 0)
+			hit("%s\n", path);
+	}
+}
+
+/* Counts the processes, not the looks. */
+static void reach(DIR *proc, char **names)
+{
+	static pid_t newest;
+	char place[64];
+	for (pid_t pid; (pid = next_pid(proc));) {
+		if (pid == 1)
+			continue;
+		seen += pid > newest;
+		newest = pid > newest ? pid : newest;
+		reach_from(pid, "cwd", names);
+		(void)snprintf(place, sizeof place, "/proc/%d/fd", pid);
+		DIR *dir = opendir(place);
+		for (struct dirent *d; dir && (d = readdir(dir));) {
+			(void)snprintf(place, sizeof place, "fd/%.20s", d->d_name);
+			if (isdigit((unsigned char)d->d_name[0]))
+				reach_from(pid, place, names);
+		}
+		if (dir)
+			closedir(dir);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	bool looks = argc == 4 && !strcmp(argv[1], "look");
 	bool overwrites = argc == 4 && !strcmp(argv[1], "overwrite");
-	if (!looks && !overwrites && (argc != 3 || strcmp(argv[1], "exe") != 0)) {
-		fputs("usage: intruder exe HITS | overwrite FD HITS | look HITS MARK\n", stderr);
+	bool reaches = argc > 3 && !strcmp(argv[1], "reach");
+	if (!looks && !overwrites && !reaches && (argc != 3 || strcmp(argv[1], "exe") != 0)) {
+		fputs("usage: intruder exe HITS | overwrite FD HITS | look HITS MARK | reach HITS NAME...\n",
+			stderr);
 		return 2;
 	}
 	const char *hits = argv[overwrites ? 3 : 2];
@@ -300,6 +339,8 @@ int main(int argc, char **argv)
 		rewinddir(proc);
 		if (looks)
 			look(proc, mark);
+		else if (reaches)
+			reach(proc, argv + 3);
 		else
 			attack_programs(proc);
 	}
