@@ -163,15 +163,16 @@ static int new_fs(const struct mount_op *op, struct fault *f)
 	return tree < 0 ? fault_with_reason(f, op->target, reason) : tree;
 }
 
-int apply_prepare(const struct apply_plan *plan, struct fault *f)
+int apply_prepare(const struct apply_plan *plan, const char *only, struct fault *f)
 {
 	int *made = plan->made->fds;
-	memset(made, -1, sizeof plan->made->fds);
 	for (size_t i = 0; i < plan->n_ops && i < APPLY_MADE_MAX; i++) {
 		const struct mount_op *op = &plan->ops[i];
 		/* An optional one has perhaps no place to be, and is not to fail then. */
-		if (op->kind == MOUNT_OP_NEW_FS && !(op->flags & MOUNT_OP_OPTIONAL) &&
-			(made[i] = new_fs(op, f)) < 0)
+		if (op->kind != MOUNT_OP_NEW_FS || op->flags & MOUNT_OP_OPTIONAL || made[i] >= 0 ||
+			(only && strcmp(op->target, only) != 0))
+			continue;
+		if ((made[i] = new_fs(op, f)) < 0)
 			return -1;
 	}
 	return 0;

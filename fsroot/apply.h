@@ -32,8 +32,9 @@ struct apply_made {
 };
 
 /* Make the new file systems of the plan that every zone has, while the host side is still at the
- * root. Fills *plan->made, which apply_mounts() closes. */
-int apply_prepare(const struct apply_plan *plan, struct fault *f);
+ * root: the one for the target `only`, or all that are not made yet. Into *plan->made, all -1 at
+ * first, which apply_mounts() closes. */
+int apply_prepare(const struct apply_plan *plan, const char *only, struct fault *f);
 /* The prepared file system for `target`, still *plan->made's; -1: none. */
 int apply_prepared(const struct apply_plan *plan, const char *target);
 int apply_mounts(const struct apply_plan *plan, struct fault *f);

@@ -189,56 +189,43 @@ static void add_default_route(struct nl_batch *b, unsigned index, const struct a
 	nl_put_u32(b, RTA_OIF, index);
 }
 
-/* A socket in the zone's namespace. On the way, the interface (may be NULL) is told to ignore
- * router advertisements: its addresses are ours to give, and any neighbour could send some. */
-static int open_in_zone(int netns_fd, const char *zone_if, struct err *e)
+/* A socket in the zone's namespace. */
+static int open_in_zone(int netns_fd, struct err *e)
 {
 	autofd int home = -1;
 	if (nl_netns_enter(netns_fd, &home, e) < 0)
 		return -1;
 	autofd int fd = nl_open(NETLINK_ROUTE, e);
-	int errnum = 0;
-	if (fd >= 0 && zone_if) {
-		char key[64];
-		(void)snprintf(key, sizeof key, "/proc/sys/net/ipv6/conf/%s/accept_ra", zone_if);
-		if (path_write_virtual(AT_FDCWD, key, "0") < 0 && errno != ENOENT) {
-			errnum = errno;
-			err_sys(e, errnum, "write %s in the zone", key);
-		}
-	}
 	struct err lost = {0};
 	if (nl_netns_leave(home, &lost) < 0) {
 		if (e)
 			*e = lost;
 		return -1;
 	}
-	return errnum ? -1 : fd_steal(&fd);
+	return fd_steal(&fd);
 }
 
 static int configure_zone_end(const struct net_zone_plan *p, struct err *e)
 {
-	autofd int fd = open_in_zone(p->netns_fd, p->zone_if, e);
+	autofd int fd = open_in_zone(p->netns_fd, e);
 	if (fd < 0)
 		return -1;
-	struct link_info l;
-	int found = link_query_name(fd, p->zone_if, &l, e);
-	if (found <= 0)
-		return found < 0 ? -1
-				 : err_set(e, ERR_FAILED, "interface '%s' is not in the zone",
-					   p->zone_if);
+	unsigned index = link_query_index_of(fd, p->zone_if);
+	if (!index)
+		return err_set(e, ERR_FAILED, "interface '%s' is not in the zone", p->zone_if);
 	/* Each message builds on the one before; after a failure the rest fails harmlessly, since
 	 * nobody lives in this namespace yet. */
 	autobatch struct nl_batch b = {0};
 	add_up(&b, 1, "lo"); /* the loopback interface has index 1 in every namespace */
-	add_up(&b, l.index, p->zone_if);
+	add_up(&b, index, p->zone_if);
 	if (p->v4.ip.family)
-		add_address(&b, l.index, &p->v4);
+		add_address(&b, index, &p->v4);
 	if (p->v6.ip.family)
-		add_address(&b, l.index, &p->v6);
+		add_address(&b, index, &p->v6);
 	if (p->gateway4.family)
-		add_default_route(&b, l.index, &p->gateway4);
+		add_default_route(&b, index, &p->gateway4);
 	if (p->gateway6.family)
-		add_default_route(&b, l.index, &p->gateway6);
+		add_default_route(&b, index, &p->gateway6);
 	return nl_batch_run(fd, &b, NULL, e);
 }
 
@@ -267,12 +254,11 @@ static int join_bridge(int fd, const struct net_zone_plan *p, unsigned bridge_in
 {
 	autobatch struct nl_batch b = {0};
 	char alias[LINK_ALIAS_SIZE];
-	struct link_info l;
-	int errnum = 0, found = link_query_name(fd, p->host_if, &l, e);
-	if (found <= 0)
-		return found < 0 ? -1
-				 : err_set(e, ERR_FAILED, "interface '%s' is gone", p->host_if);
-	struct ifinfomsg head = {.ifi_family = AF_UNSPEC, .ifi_index = (int)l.index};
+	int errnum = 0;
+	unsigned index = link_query_index_of(fd, p->host_if);
+	if (!index)
+		return err_set(e, ERR_FAILED, "interface '%s' is gone", p->host_if);
+	struct ifinfomsg head = {.ifi_family = AF_UNSPEC, .ifi_index = (int)index};
 	nl_batch_add(&b, RTM_NEWLINK, 0, &head, sizeof head, "join '%s' to bridge '%s'", p->host_if,
 		p->network->bridge);
 	nl_put_str(&b, IFLA_IFALIAS, link_alias_zone(alias, p->zone_name, p->zone_uuid));
@@ -283,7 +269,7 @@ static int join_bridge(int fd, const struct net_zone_plan *p, unsigned bridge_in
 	nl_put_u8(&b, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
 	nl_nest_end(&b, inet6);
 	nl_nest_end(&b, af);
-	add_port(&b, p, l.index);
+	add_port(&b, p, index);
 	/* Last: nothing of the zone's passes before the port is as it shall be. */
 	head.ifi_flags = head.ifi_change = IFF_UP;
 	nl_batch_add(&b, RTM_SETLINK, 0, &head, sizeof head, "bring '%s' up", p->host_if);
@@ -378,7 +364,7 @@ int net_zone_rejoin(const struct net_zone_plan *plan, struct err *e)
 int net_loopback_up(int netns_fd, struct err *e)
 {
 	autobatch struct nl_batch b = {0};
-	autofd int fd = open_in_zone(netns_fd, NULL, e);
+	autofd int fd = open_in_zone(netns_fd, e);
 	if (fd < 0)
 		return -1;
 	add_up(&b, 1, "lo");

@@ -38,7 +38,8 @@ struct net_zone_plan {
 
 /* Make the pair, join the host end to the bridge, give the zone's end its addresses and routes,
  * bring lo and it up. No duplicate address detection. If a leftover of the same zone has the name,
- * it is pushed aside. On failure nothing is left. */
+ * it is pushed aside. On failure nothing is left. The namespace's default of accept_ra is to be 0:
+ * any neighbour could send router advertisements. */
 int net_zone_attach(const struct net_zone_plan *plan, struct err *e);
 /* Wait until the bridge carries the zone's packets, which the kernel does some time after attach;
  * as a rule it is so already. The time being over is success: what is sent too early is sent again.

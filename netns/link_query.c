@@ -2,13 +2,17 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
+#include <net/if.h>
 #include <netlink/msg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "netns/nl.h"
@@ -105,6 +109,13 @@ int link_query_index(int fd, unsigned index, struct link_info *ret, struct err *
 	return query(fd, &b, ret, e);
 }
 
+unsigned link_query_index_of(int fd, const char *name)
+{
+	struct ifreq r = {0};
+	(void)snprintf(r.ifr_name, sizeof r.ifr_name, "%s", name);
+	return ioctl(fd, SIOCGIFINDEX, &r) < 0 ? 0 : (unsigned)r.ifr_ifindex;
+}
+
 struct ports {
 	unsigned master, n;
 };
@@ -134,17 +145,21 @@ int link_query_ports(int fd, unsigned bridge_index, unsigned *ret, struct err *e
 bool link_query_has_port(int fd, const char *bridge, unsigned bridge_index)
 {
 	char path[64];
+	/* Room for the first few: readdir(3) would have the kernel list all. */
+	_Alignas(struct dirent64) char buffer[512];
 	(void)snprintf(path, sizeof path, "/sys/class/net/%.15s/brif", bridge);
-	DIR *d = opendir(path); /* banned-ok: host's mounts */
-	struct dirent *ent;
+	autofd int dir =
+		open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* banned-ok: host's mounts */
 	bool found = false;
-	while (d && !found && (ent = readdir(d))) {
-		struct link_info l;
-		found = ent->d_name[0] != '.' && link_query_name(fd, ent->d_name, &l, NULL) > 0 &&
-			l.master == bridge_index && !link_is_gone(&l);
-	}
-	if (d)
-		(void)closedir(d);
+	for (ssize_t n; !found && dir >= 0 && (n = getdents64(dir, buffer, sizeof buffer)) > 0;)
+		for (ssize_t at = 0; !found && at < n;) {
+			const struct dirent64 *ent = (const void *)(buffer + at);
+			struct link_info l;
+			found = ent->d_name[0] != '.' &&
+				link_query_name(fd, ent->d_name, &l, NULL) > 0 &&
+				l.master == bridge_index && !link_is_gone(&l);
+			at += ent->d_reclen;
+		}
 	return found;
 }
 

@@ -28,6 +28,9 @@ struct side {
 	int fds[FD_PASS_MAX];
 	struct apply_console console;
 	struct apply_made made;
+	int default_ra_fd;     /* conf/default/accept_ra while it is 0; -1: it is not ours */
+	char default_ra[16];   /* what it is to be again, */
+	const char *wanted_ra; /* unless the spec wants this */
 };
 
 static int wait_for_root(struct side *s, struct fault *f);
@@ -68,7 +71,7 @@ void start_zone(struct zone_side *z)
 		{STEP_CWD, enter_directory},
 		{STEP_EXEC, exec_init},
 	};
-	struct side s = {.z = z};
+	struct side s = {.z = z, .default_ra_fd = -1};
 	memset(&s.made, -1, sizeof s.made);
 	struct start_msg fail = {.kind = START_MSG_FAIL};
 	/* Until the gate opens we must not outlive the host side. */
@@ -150,6 +153,60 @@ static int become_root(struct side *s, struct fault *f)
 	return 0;
 }
 
+static struct apply_plan mounts_of(struct side *s)
+{
+	return (struct apply_plan){
+		.fds = s->fds,
+		.n_fds = sizeof s->fds / sizeof s->fds[0],
+		.ops = s->z->plan->mounts.ops,
+		.n_ops = s->z->plan->mounts.n_ops,
+		.made = &s->made,
+	};
+}
+
+static int open_sys(struct side *s, struct fault *f)
+{
+	struct apply_plan mounts = mounts_of(s);
+	int proc = apply_prepared(&mounts, "/proc");
+	int fd = openat(proc, "sys", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return proc < 0 || fd < 0 ? fault_set(f, "/proc/sys") : fd;
+}
+
+static const char default_ra_key[] = "net/ipv6/conf/default/accept_ra";
+
+/* What the zone's interface has from its first moment: its addresses are ours to give, and any
+ * neighbour could send router advertisements. Interfaces that the zone makes itself are its own
+ * business: at the gate the default is again what it was. */
+static int ignore_advertisements(struct side *s, struct fault *f)
+{
+	struct apply_plan mounts = mounts_of(s);
+	if (defence_is_off("S33z"))
+		return 0;
+	if (apply_prepare(&mounts, "/proc", f) < 0)
+		return -1;
+	autofd int sys_fd = open_sys(s, f);
+	if (sys_fd < 0)
+		return -1;
+	autofd int fd = openat(sys_fd, default_ra_key, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		return 0; /* a kernel without IPv6 */
+	ssize_t n = fd < 0 ? -1 : pread(fd, s->default_ra, sizeof s->default_ra - 1, 0);
+	if (n <= 0 || pwrite(fd, "0", 1, 0) != 1)
+		return fault_set(f, default_ra_key);
+	s->default_ra_fd = fd_steal(&fd);
+	return 0;
+}
+
+static int restore_advertisements(struct side *s, struct fault *f)
+{
+	const char *value = s->wanted_ra ? s->wanted_ra : s->default_ra;
+	size_t len = strlen(value);
+	autofd int fd = fd_steal(&s->default_ra_fd);
+	if (fd >= 0 && pwrite(fd, value, len, 0) != (ssize_t)len)
+		return fault_set(f, default_ra_key);
+	return 0;
+}
+
 /* Owned by the user namespace that we are in, as if clone3 had made it; but there the host side
  * would wait for it. After the maps are written: what it has in /proc and /sys is its root's then.
  */
@@ -161,18 +218,9 @@ static int make_netns(struct side *s, struct fault *f)
 	if (unshare(CLONE_NEWNET) < 0)
 		return fault_set_hint(
 			f, "unshare", errno == ENOSPC ? FAULT_HINT_NS_LIMIT : FAULT_HINT_NONE);
+	if (s->z->plan->eth.present && ignore_advertisements(s, f) < 0)
+		return -1;
 	return fd_send(s->z->sock, &m, sizeof m, NULL, 0) < 0 ? fault_set(f, "message") : 0;
-}
-
-static struct apply_plan mounts_of(struct side *s)
-{
-	return (struct apply_plan){
-		.fds = s->fds,
-		.n_fds = sizeof s->fds / sizeof s->fds[0],
-		.ops = s->z->plan->mounts.ops,
-		.n_ops = s->z->plan->mounts.n_ops,
-		.made = &s->made,
-	};
 }
 
 static int write_sysctl(
@@ -220,15 +268,13 @@ static int limit_namespaces(struct side *s, int sys_fd, struct fault *f)
 static int set_sysctls(struct side *s, struct fault *f)
 {
 	const struct plan *p = s->z->plan;
-	struct apply_plan mounts = mounts_of(s);
-	int proc = apply_prepared(&mounts, "/proc");
-	autofd int sys_fd = openat(proc, "sys", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (proc < 0 || sys_fd < 0)
-		return fault_set(f, "/proc/sys");
-	if (limit_namespaces(s, sys_fd, f) < 0)
+	autofd int sys_fd = open_sys(s, f);
+	if (sys_fd < 0 || limit_namespaces(s, sys_fd, f) < 0)
 		return -1;
 	for (size_t i = 0; i < p->n_sysctls; i++)
-		if (write_sysctl(s, sys_fd, p->sysctl_keys[i], p->sysctl_values[i], f) < 0)
+		if (s->default_ra_fd >= 0 && !strcmp(p->sysctl_keys[i], default_ra_key))
+			s->wanted_ra = p->sysctl_values[i];
+		else if (write_sysctl(s, sys_fd, p->sysctl_keys[i], p->sysctl_values[i], f) < 0)
 			return -1;
 	return 0;
 }
@@ -237,7 +283,7 @@ static int set_sysctls(struct side *s, struct fault *f)
 static int prepare_mounts(struct side *s, struct fault *f)
 {
 	struct apply_plan plan = mounts_of(s);
-	return apply_prepare(&plan, f);
+	return apply_prepare(&plan, NULL, f);
 }
 
 static int make_mounts(struct side *s, struct fault *f)
@@ -308,6 +354,8 @@ static int wait_at_gate(struct side *s, struct fault *f)
 		errno = EPROTO;
 		return fault_set(f, "message");
 	}
+	if (restore_advertisements(s, f) < 0)
+		return -1;
 	/* From here on the zone outlives the host side: a keeper that dies takes nothing along. */
 	return prctl(PR_SET_PDEATHSIG, 0) < 0 ? fault_set(f, "parent death signal") : 0;
 }

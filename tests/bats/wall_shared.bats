@@ -108,6 +108,23 @@ advice_case() {
 }
 @test "S33 the host takes no IPv6 advice from zones of a network without it" { holds advice_case; }
 @test "S33 control: as a new bridge comes, it does" { control S33r advice_case; }
+# A neighbour could send router advertisements. What a zone makes of interfaces of its own is as it would
+# be anywhere, and as its spec says.
+neighbour_case() {
+	local usual got
+	usual=$(unshare -n cat /proc/sys/net/ipv6/conf/default/accept_ra)
+	"$CELLA" create web && "$CELLA" create own --set 'security.sysctl={"net.ipv6.conf.default.accept_ra":"2"}' || return 1
+	"$CELLA" start web own || return 1
+	in_zone web ip link add own0 type bridge
+	in_zone own ip link add own0 type bridge
+	got=$(in_zone web sh -c 'cd /proc/sys/net/ipv6/conf && cat eth0/accept_ra default/accept_ra own0/accept_ra' | xargs)
+	[ "$got" = "0 $usual $usual" ] || breach "accept_ra of eth0, the default, the zone's own: $got"
+	got=$(in_zone own sh -c 'cd /proc/sys/net/ipv6/conf && cat eth0/accept_ra default/accept_ra own0/accept_ra' | xargs)
+	[ "$got" = "0 2 2" ] || breach "with a default in the spec: $got"
+	"$CELLA" destroy --force web own
+}
+@test "S33 a zone's interface takes no router advertisement, what it makes itself may" { holds neighbour_case; }
+@test "S33 control: its accept_ra is not the default's" { control S33z neighbour_case; }
 @test "S33 the bridge knows the zone's address, and the zone can be reached" {
 	"$CELLA" create web
 	"$CELLA" start web

@@ -77,13 +77,17 @@ zone_side(const struct zone_case *c, int sock, int out_fd, const struct mount_pl
 		_exit(122);
 	umask(022);
 	struct apply_made made;
+	memset(&made, -1, sizeof made);
 	const struct apply_plan ap = {.fds = slots,
 		.n_fds = ZONE_SLOTS,
 		.ops = plan->ops,
 		.n_ops = plan->n_ops,
 		.made = c->prepares ? &made : NULL};
 	struct apply_console console = {-1, -1};
-	if ((c->prepares && apply_prepare(&ap, &f) < 0) || apply_mounts(&ap, &f) < 0 ||
+	/* One of them first, as a start does with /proc. */
+	if ((c->prepares &&
+		    (apply_prepare(&ap, "/proc", &f) < 0 || apply_prepare(&ap, NULL, &f) < 0)) ||
+		apply_mounts(&ap, &f) < 0 ||
 		(c->with_console && apply_console(slots[0], 5, &console, &f) < 0) ||
 		apply_pivot(slots[0], &f) < 0)
 		zone_fail(sock, &f);
