@@ -30,6 +30,7 @@ teardown() {
 
 # Volumes that are attached; also those of a file that is gone.
 loops() { cat /sys/block/loop*/loop/backing_file 2>/dev/null | grep -F "$STORE" | grep -F volume.img | sort; true; }
+has_no_loop() { ! loops | grep -q "/$1/"; } # zone
 no_new_loops() { diff "$BATS_TEST_TMPDIR/loops" <(loops); }
 
 # What this kernel can do, found out by doing it. The disk stays mounted for the file's other tests.
@@ -124,7 +125,7 @@ grown_while_it_runs() {
 	is_volume web
 	loops | grep -q "/web/volume.img"
 	"$CELLA" stop web
-	eventually 5 test -z "$(loops | grep /web/)"
+	eventually 5 has_no_loop web
 	# ownership as everywhere, and no mount of it on the host
 	run ! grep -q volume.img /proc/self/mountinfo
 	[ "$(stat -c %a "$CELLA_ROOT/zones/web/volume.img")" = 600 ]

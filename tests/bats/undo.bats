@@ -16,6 +16,7 @@ teardown() {
 say() { "$CELLA" exec "$1" -- sh -c "echo $2 >/root/said"; }
 said() { "$CELLA" exec "$1" -- cat /root/said; }
 undo_of() { "$CELLA" list -j | jq -r --arg n "$1" '.[] | select(.name == $n) | .undo'; }
+undo_is() { [ "$(undo_of "$1")" = "$2" ]; }
 layers_of() { jq '.layers | length' "$CELLA_ROOT/zones/$1/zone.json"; }
 fresh() { # a zone that has been used
 	"$CELLA" create web
@@ -114,7 +115,7 @@ fresh() { # a zone that has been used
 	[ "$(undo_of web)" = discard ]
 	in_zone web poweroff 2>/dev/null || true
 	eventually 10 state_is web stopped
-	eventually 10 test "$(undo_of web)" = null
+	eventually 10 undo_is web null
 	"$CELLA" start web
 	[ "$(said web)" = before ]
 }
