@@ -65,3 +65,22 @@ load helpers
 	wait $p || true
 	cella_is 0 start web
 }
+
+@test "a list of many zones is the same with one processor and with all, and zones may go meanwhile" {
+	local i all one
+	for i in $(seq 80); do "$CELLA" create z$i; done
+	"$CELLA" start z7 z77
+	echo '{' >"$CELLA_ROOT/zones/z55/spec.json"
+	same() { jq 'map(with_entries(select(.key | test("^(memory|swap|cpu|pids|io)_") | not)))' <<<"$1"; }
+	all=$("$CELLA" list --json)
+	one=$(taskset -c "$(taskset -cp $$ | grep -oE '[0-9]+' | tail -n 1)" "$CELLA" list --json)
+	diff <(same "$all") <(same "$one")
+	[ "$(jq length <<<"$all")" = 80 ]
+	[ "$(jq -r '.[].name' <<<"$all")" = "$(jq -r '.[].name' <<<"$all" | sort)" ]
+	[ "$(jq -r '[.[] | select(.state != "stopped") | .name + " " + .state] | join(",")' <<<"$all")" = "z55 broken,z7 running,z77 running" ]
+	("$CELLA" destroy -q --force $(seq -f z%g 2 2 80); echo $? >"$BATS_TEST_TMPDIR/code") 3>&- &
+	until [ -s "$BATS_TEST_TMPDIR/code" ]; do "$CELLA" list -q >/dev/null; done
+	wait
+	[ "$(cat "$BATS_TEST_TMPDIR/code")" = 0 ]
+	[ "$("$CELLA" list -q | wc -l)" = 40 ]
+}
