@@ -179,6 +179,10 @@ static int base_make(const struct cg_host *host, const struct cg_hier *h, struct
 	}
 	if (fd >= 0 && h->v2 && !controllers_ready(h, fd))
 		enable_controllers(h, fd, "");
+	/* v1: what is made in it has its processors from its first moment. To write them checks
+	 * each sibling and builds the host's scheduling domains anew, for every zone. */
+	if (fd >= 0 && !h->v2 && (h->controllers & CG_CPUSET))
+		(void)path_write_virtual(fd, "cgroup.clone_children", "1");
 	return fd < 0 ? group_error(h, host->base, "open control group", e) : fd_steal(&fd);
 }
 

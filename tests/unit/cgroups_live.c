@@ -441,6 +441,36 @@ TEST(cpus)
 	}
 }
 
+/* v1: a group has its parent's processors, given by the kernel as it is made; or by us, where the
+ * base is of a version that did not ask for that. */
+TEST(cpuset_of_a_new_group)
+{
+	EACH_HOST
+	{
+		int i = cg_host_index(host, CG_CPUSET);
+		if (i < 0 || host->hier[i].v2)
+			continue;
+		char path[CG_PATH_SIZE], want[256], text[256];
+		struct cg_limits none = CG_LIMITS_UNSET;
+		for (int by_kernel = 1; by_kernel >= 0; by_kernel--) {
+			struct cg c = make("pinless", none);
+			CHECK(path_read_virtual(c.limit_fd[i], "cgroup.clone_children", text,
+				      sizeof text) > 0);
+			CHECK_INT(text[0] - '0', by_kernel);
+			CHECK(path_read_virtual(
+				      host->hier[i].root_fd, "cpuset.cpus", want, sizeof want) > 0);
+			CHECK(path_read_virtual(c.limit_fd[i], "cpuset.cpus", text, sizeof text) >
+				0);
+			CHECK_STR(text, want);
+			unmake(&c, "pinless");
+			(void)snprintf(path, sizeof path, "%s/cgroup.clone_children", host->base);
+			CHECK_INT(path_write_virtual(
+					  host->hier[i].root_fd, path, by_kernel ? "0" : "1"),
+				0);
+		}
+	}
+}
+
 static uint64_t limit_of(const struct cg *c, enum cg_controller ctl, const char *v1, const char *v2)
 {
 	int i = cg_host_index(c->host, ctl);
