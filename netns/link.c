@@ -10,6 +10,7 @@
 #include <linux/veth.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/defence.h"
 #include "base/fd.h"
@@ -212,7 +213,7 @@ static int configure_zone_end(const struct net_zone_plan *p, struct err *e)
 		return -1;
 	unsigned index = link_query_index_of(fd, p->zone_if);
 	if (!index)
-		return err_set(e, ERR_FAILED, "interface '%s' is not in the zone", p->zone_if);
+		return err_sys(e, errno, "find interface '%s' in the zone", p->zone_if);
 	/* Each message builds on the one before; after a failure the rest fails harmlessly, since
 	 * nobody lives in this namespace yet. */
 	autobatch struct nl_batch b = {0};
@@ -250,6 +251,16 @@ static void add_port(struct nl_batch *b, const struct net_zone_plan *p, unsigned
 	nl_put(b, NDA_LLADDR, p->mac.bytes, sizeof p->mac.bytes);
 }
 
+/* The host has no business of its own on this end: no link-local address. */
+static void put_no_link_local(struct nl_batch *b)
+{
+	void *af = nl_nest(b, IFLA_AF_SPEC);
+	void *inet6 = nl_nest(b, AF_INET6);
+	nl_put_u8(b, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+	nl_nest_end(b, inet6);
+	nl_nest_end(b, af);
+}
+
 static int join_bridge(int fd, const struct net_zone_plan *p, unsigned bridge_index, struct err *e)
 {
 	autobatch struct nl_batch b = {0};
@@ -257,18 +268,14 @@ static int join_bridge(int fd, const struct net_zone_plan *p, unsigned bridge_in
 	int errnum = 0;
 	unsigned index = link_query_index_of(fd, p->host_if);
 	if (!index)
-		return err_set(e, ERR_FAILED, "interface '%s' is gone", p->host_if);
+		return err_sys(e, errno, "find interface '%s'", p->host_if);
 	struct ifinfomsg head = {.ifi_family = AF_UNSPEC, .ifi_index = (int)index};
 	nl_batch_add(&b, RTM_NEWLINK, 0, &head, sizeof head, "join '%s' to bridge '%s'", p->host_if,
 		p->network->bridge);
 	nl_put_str(&b, IFLA_IFALIAS, link_alias_zone(alias, p->zone_name, p->zone_uuid));
 	nl_put_u32(&b, IFLA_MASTER, bridge_index);
-	/* The host has no business of its own on this end: no link-local address. */
-	void *af = nl_nest(&b, IFLA_AF_SPEC);
-	void *inet6 = nl_nest(&b, AF_INET6);
-	nl_put_u8(&b, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
-	nl_nest_end(&b, inet6);
-	nl_nest_end(&b, af);
+	if (access("/proc/net/if_inet6", F_OK) == 0) /* else the kernel has no IPv6 */
+		put_no_link_local(&b);
 	add_port(&b, p, index);
 	/* Last: nothing of the zone's passes before the port is as it shall be. */
 	head.ifi_flags = head.ifi_change = IFF_UP;

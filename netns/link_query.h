@@ -23,8 +23,8 @@ struct link_info {
 /* 1 and *ret, 0 if there is none, -1 + *e. `fd` is a NETLINK_ROUTE socket. */
 int link_query_name(int fd, const char *name, struct link_info *ret, struct err *e);
 int link_query_index(int fd, unsigned index, struct link_info *ret, struct err *e);
-/* Its index alone; 0 if there is none. What else an answer tells costs the kernel a look at every
- * namespace of the host. `fd` is a socket of any kind: it says in which namespace. */
+/* Its index alone; 0 + errno, ENODEV if there is none. What else an answer tells costs the kernel a
+ * look at every namespace of the host. `fd` is a socket of any kind: it says in which namespace. */
 unsigned link_query_index_of(int fd, const char *name);
 /* How many ports of zones that live (or of others, but not of ended zones) a bridge has. */
 int link_query_ports(int fd, unsigned bridge_index, unsigned *ret, struct err *e);

@@ -51,6 +51,7 @@ class Guest:
         self.dir = tempfile.mkdtemp(prefix="run-%s-" % name, dir=os.path.dirname(disk_dir))
         self.qemu = self.agent = self.monitor = None
         self.rest = b""
+        self.words = ""  # for the kernel, beside those of the saved state: from the next boot on
         self.overlay = None
     # ---- the machine ----
 
@@ -58,7 +59,8 @@ class Guest:
         args = ["qemu-system-x86_64", "-name", self.name, "-M", "pc", "-cpu", "max,la57=off",
                 "-accel", "tcg,thread=multi,tb-size=512", "-smp", str(self.cpus), "-m", str(self.mem),
                 "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-                "-kernel", self.disk_dir + "/kernel", "-initrd", self.disk_dir + "/initrd", "-append", CMDLINE,
+                "-kernel", self.disk_dir + "/kernel", "-initrd", self.disk_dir + "/initrd", "-append",
+                CMDLINE + self.words,
                 "-serial", "file:%s/console" % self.dir,
                 "-chardev", "socket,id=monitor,fd=%d" % monitor_fd, "-mon", "chardev=monitor,mode=control",
                 "-drive", "file=%s,if=none,id=disk,cache=unsafe,discard=unmap" % overlay,
@@ -221,6 +223,7 @@ class _Shape(Guest):
     def __init__(self, guest):  # pylint: disable=super-init-not-called
         self.cpus, self.mem, self.name, self.disk_dir, self.dir, self.shares, self.wire = (
             guest.cpus, guest.mem, "", "", "", [], None)
+        self.words = ""
 
 
 def save(disk_dir, cpus, mem, path):

@@ -57,3 +57,21 @@ teardown_file() { rm -rf "$INSTALLED"; }
 		[[ $output == *"ended: late(stop) web(stop) manual(stop) db(stop)"* ]]
 	[[ $output == *"exec works"* ]]
 }
+
+# The installation is there from before the reboot.
+@test "a kernel without IPv6: a zone with a network starts, and is reached" {
+	cat >"$INSTALLED/noipv6" <<'END'
+set -e
+[ ! -e /proc/net/if_inet6 ]
+cella start manual
+cella list -o name,state,address4 manual
+ping -c 1 -W 5 "$(cella list --no-header -o address4 manual | cut -d/ -f1)" >/dev/null && echo "reached"
+cella exec manual -- ip -o address show dev eth0
+END
+	run "$BATS_TEST_DIRNAME/run" --no-tree --share "$INSTALLED:/mnt/installed" --timeout 400 --append ipv6.disable=1 \
+		--after-reboot 'bash /mnt/installed/noipv6' -- 'cp -a /mnt/installed/usr/. /usr/ && cella create manual'
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *reached* ]]
+	run ! grep -q inet6 <<<"$output"
+}
