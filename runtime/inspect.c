@@ -374,8 +374,9 @@ static size_t count_workers(struct table *t)
 	return n < WORKERS_MAX ? n : WORKERS_MAX;
 }
 
-/* A row is made of small files of the kernel's, so many of them by several threads. They are gone
- * when this returns: what forks afterwards is alone. */
+/* A row is made of small files of the kernel's, so many of them by several threads. When this
+ * returns none of them runs our code: what forks afterwards is alone. (The kernel may be about to
+ * clear one away: setns(2) into a mount namespace is refused in this process for that moment.) */
 static int make_all_rows(struct table *t)
 {
 	struct worker w[WORKERS_MAX];

@@ -28,8 +28,8 @@ struct side {
 	int fds[FD_PASS_MAX];
 	struct apply_console console;
 	struct apply_made made;
-	int default_ra_fd;     /* conf/default/accept_ra while it is 0; -1: it is not ours */
-	char default_ra[16];   /* what it is to be again, */
+	int ipv6_conf_fd;      /* net/ipv6/conf of our own /proc; -1: there is no interface */
+	char default_ra[16];   /* what default/accept_ra is to be again, */
 	const char *wanted_ra; /* unless the spec wants this */
 };
 
@@ -71,7 +71,7 @@ void start_zone(struct zone_side *z)
 		{STEP_CWD, enter_directory},
 		{STEP_EXEC, exec_init},
 	};
-	struct side s = {.z = z, .default_ra_fd = -1};
+	struct side s = {.z = z, .ipv6_conf_fd = -1};
 	memset(&s.made, -1, sizeof s.made);
 	struct start_msg fail = {.kind = START_MSG_FAIL};
 	/* Until the gate opens we must not outlive the host side. */
@@ -174,36 +174,50 @@ static int open_sys(struct side *s, struct fault *f)
 
 static const char default_ra_key[] = "net/ipv6/conf/default/accept_ra";
 
+static int open_default_ra(const struct side *s)
+{
+	return openat(s->ipv6_conf_fd, "default/accept_ra", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+}
+
 /* What the zone's interface has from its first moment: its addresses are ours to give, and any
  * neighbour could send router advertisements. Interfaces that the zone makes itself are its own
  * business: at the gate the default is again what it was. */
 static int ignore_advertisements(struct side *s, struct fault *f)
 {
 	struct apply_plan mounts = mounts_of(s);
-	if (defence_is_off("S33z"))
-		return 0;
 	if (apply_prepare(&mounts, "/proc", f) < 0)
 		return -1;
 	autofd int sys_fd = open_sys(s, f);
 	if (sys_fd < 0)
 		return -1;
-	autofd int fd = openat(sys_fd, default_ra_key, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT)
+	s->ipv6_conf_fd = openat(sys_fd, "net/ipv6/conf", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (s->ipv6_conf_fd < 0 && errno == ENOENT)
 		return 0; /* a kernel without IPv6 */
-	ssize_t n = fd < 0 ? -1 : pread(fd, s->default_ra, sizeof s->default_ra - 1, 0);
-	if (n <= 0 || pwrite(fd, "0", 1, 0) != 1)
+	autofd int fd = open_default_ra(s);
+	if (fd < 0 || pread(fd, s->default_ra, sizeof s->default_ra - 1, 0) <= 0 ||
+		pwrite(fd, "0", 1, 0) != 1)
 		return fault_set(f, default_ra_key);
-	s->default_ra_fd = fd_steal(&fd);
 	return 0;
 }
 
+/* The interface is there. That it has what it should is looked at, not taken for granted. */
 static int restore_advertisements(struct side *s, struct fault *f)
 {
+	if (s->ipv6_conf_fd < 0)
+		return 0;
+	autofd int conf_fd = s->ipv6_conf_fd;
+	autofd int fd = open_default_ra(s);
 	const char *value = s->wanted_ra ? s->wanted_ra : s->default_ra;
-	size_t len = strlen(value);
-	autofd int fd = fd_steal(&s->default_ra_fd);
-	if (fd >= 0 && pwrite(fd, value, len, 0) != (ssize_t)len)
+	ssize_t len = (ssize_t)strlen(value);
+	if (fd < 0 || pwrite(fd, value, (size_t)len, 0) != len)
 		return fault_set(f, default_ra_key);
+	char now = '0';
+	autofd int dir = openat(conf_fd, s->z->plan->eth.name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	autofd int own = openat(dir, "accept_ra", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (own >= 0 && (read(own, &now, 1) != 1 || now != '0')) {
+		errno = EAGAIN;
+		return fault_set(f, "accept_ra of the interface");
+	}
 	return 0;
 }
 
@@ -218,7 +232,7 @@ static int make_netns(struct side *s, struct fault *f)
 	if (unshare(CLONE_NEWNET) < 0)
 		return fault_set_hint(
 			f, "unshare", errno == ENOSPC ? FAULT_HINT_NS_LIMIT : FAULT_HINT_NONE);
-	if (s->z->plan->eth.present && ignore_advertisements(s, f) < 0)
+	if (s->z->plan->eth.present && !defence_is_off("S33z") && ignore_advertisements(s, f) < 0)
 		return -1;
 	return fd_send(s->z->sock, &m, sizeof m, NULL, 0) < 0 ? fault_set(f, "message") : 0;
 }
@@ -237,6 +251,12 @@ static int write_sysctl(
 	autofd int fd = sys_openat2(image < 0 ? sys_fd : image, key, &how);
 	size_t len = strlen(value);
 	return fd >= 0 && write(fd, value, len) == (ssize_t)len ? 0 : fault_set(f, key);
+}
+
+static bool is_integer(const char *s)
+{
+	s += *s == '-';
+	return *s && strspn(s, "0123456789") == strlen(s);
 }
 
 /* H05: what a zone nests is charged to the host's root, who made its user namespace, and to all
@@ -271,11 +291,18 @@ static int set_sysctls(struct side *s, struct fault *f)
 	autofd int sys_fd = open_sys(s, f);
 	if (sys_fd < 0 || limit_namespaces(s, sys_fd, f) < 0)
 		return -1;
-	for (size_t i = 0; i < p->n_sysctls; i++)
-		if (s->default_ra_fd >= 0 && !strcmp(p->sysctl_keys[i], default_ra_key))
-			s->wanted_ra = p->sysctl_values[i];
-		else if (write_sysctl(s, sys_fd, p->sysctl_keys[i], p->sysctl_values[i], f) < 0)
+	for (size_t i = 0; i < p->n_sysctls; i++) {
+		const char *key = p->sysctl_keys[i], *value = p->sysctl_values[i];
+		bool waits = s->ipv6_conf_fd >= 0 && !strcmp(key, default_ra_key);
+		if (waits && is_integer(value)) {
+			s->wanted_ra = value;
+		} else if (waits) {
+			errno = EINVAL;
+			return fault_set(f, key);
+		} else if (write_sysctl(s, sys_fd, key, value, f) < 0) {
 			return -1;
+		}
+	}
 	return 0;
 }
 

@@ -111,7 +111,7 @@ self_case() {
 @test "S01 control: start" { control S01s self_case; }
 
 # S02: the zone's root, with the host's ids, looks into every process that appears: what of the
-# host's can it open? It sees nearly every exec, but chance has a part: without the defence the execs
+# host's can it open? It sees most of them before they execute, but chance has a part: without the defence they
 # go on until something is found.
 peek_case() {
 	local z execs end seen
@@ -139,7 +139,7 @@ peek_case() {
 		echo "$z: $execs execs, $seen processes seen"
 		run in_zone $z head -n 1 /root/hits
 		[ -z "$output" ] || breach "$z: a descriptor of the host: $output"
-		[ -n "$output" ] || [ "$seen" -ge $((execs / 4)) ] || void "$z: too few execs were seen"
+		[ -n "$output" ] || [ "$seen" -ge 10 ] || void "$z: too few execs were seen"
 		"$CELLA" destroy --force $z
 	done
 }

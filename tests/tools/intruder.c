@@ -286,7 +286,7 @@ static void reach_from(pid_t pid, const char *place, char **names)
 	}
 }
 
-/* Counts the processes, not the looks. */
+/* Counts the processes that had not executed their command yet, each once. */
 static void reach(DIR *proc, char **names)
 {
 	static pid_t newest;
@@ -294,8 +294,10 @@ static void reach(DIR *proc, char **names)
 	for (pid_t pid; (pid = next_pid(proc));) {
 		if (pid == 1)
 			continue;
-		seen += pid > newest;
-		newest = pid > newest ? pid : newest;
+		if (pid > newest && is_entering(pid)) {
+			seen++;
+			newest = pid;
+		}
 		reach_from(pid, "cwd", names);
 		(void)snprintf(place, sizeof place, "/proc/%d/fd", pid);
 		DIR *dir = opendir(place);

@@ -462,7 +462,19 @@ TEST(cpuset_of_a_new_group)
 			CHECK(path_read_virtual(c.limit_fd[i], "cpuset.cpus", text, sizeof text) >
 				0);
 			CHECK_STR(text, want);
+			CHECK(path_read_virtual(c.zone_fd[i], "cgroup.clone_children", text,
+				      sizeof text) > 0);
+			CHECK_INT(text[0], '0');
 			unmake(&c, "pinless");
+			/* The kernel's part, alone. */
+			int root = host->hier[i].root_fd;
+			(void)snprintf(path, sizeof path, "%s/plain", host->base);
+			CHECK_INT(mkdirat(root, path, 0755), 0);
+			(void)snprintf(path, sizeof path, "%s/plain/cpuset.cpus", host->base);
+			CHECK(path_read_virtual(root, path, text, sizeof text) > 0);
+			CHECK_STR(text, by_kernel ? want : "\n");
+			(void)snprintf(path, sizeof path, "%s/plain", host->base);
+			CHECK_INT(unlinkat(root, path, AT_REMOVEDIR), 0);
 			(void)snprintf(path, sizeof path, "%s/cgroup.clone_children", host->base);
 			CHECK_INT(path_write_virtual(
 					  host->hier[i].root_fd, path, by_kernel ? "0" : "1"),
