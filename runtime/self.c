@@ -19,7 +19,8 @@
 #endif
 #define MEMFD_NAME "cella-sealed"
 enum {
-	CMDLINE_MAX = 4 << 20
+	CMDLINE_MAX = 4 << 20,
+	SEAL_TRIES = 30 /* some 5 s */
 };
 
 static const char *own_exe(void)
@@ -53,6 +54,19 @@ static int make_memfd(void)
 	return fd < 0 && errno == EINVAL ? memfd_create(MEMFD_NAME, flags) : fd;
 }
 
+/* EBUSY: somebody has a reference to one of the pages. Nobody knows the file but we, so it is the
+ * kernel itself, moving them perhaps; it has waited 150 ms for that to end (memfd_wait_for_pins),
+ * which is too short on a busy host. */
+static int seal(int fd)
+{
+	static const int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+	int r = -1;
+	for (int i = 0; i < SEAL_TRIES && r < 0; i++)
+		if ((r = fcntl(fd, F_ADD_SEALS, seals)) < 0 && errno != EBUSY)
+			break;
+	return r;
+}
+
 int self_copy_sealed(int program_fd, const char *name, struct err *e)
 {
 	autofd int from = open(fd_path(program_fd).s, O_RDONLY | O_CLOEXEC);
@@ -66,9 +80,7 @@ int self_copy_sealed(int program_fd, const char *name, struct err *e)
 			return err_sys(e, n < 0 ? errno : EIO, "copy %s", name);
 		left -= n;
 	}
-	if (fchmod(to, 0500) < 0 ||
-		fcntl(to, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) <
-			0)
+	if (fchmod(to, 0500) < 0 || seal(to) < 0)
 		return err_sys(e, errno, "seal the copy of %s", name);
 	return fd_steal(&to);
 }

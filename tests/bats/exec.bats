@@ -104,6 +104,19 @@ teardown() { [ "$(pgrep -c -f "$CELLA exec" || true)" = 0 ]; }
 	cella_is 0 destroy --force bare
 }
 
+@test "S01 the kernel still holds a page of the copy that is to be sealed: asked again" {
+	local trace=$BATS_TEST_TMPDIR/trace n
+	"$CELLA" create bare --set security.userns=none --set 'init.args=["/bin/sleep","1000000"]' --set init.kind=app
+	"$CELLA" start bare
+	strace -o "$trace" -e trace=fcntl "$CELLA" exec bare -- true
+	n=$(grep -n F_ADD_SEALS "$trace" | cut -d: -f1)
+	[ "$n" -gt 0 ]
+	strace -o "$trace" -e trace=fcntl -e "inject=fcntl:error=EBUSY:when=$n..$((n + 2))" "$CELLA" exec bare -- true
+	[ "$(grep -c 'F_ADD_SEALS.*EBUSY' "$trace")" = 3 ]
+	grep -q 'F_ADD_SEALS.*= 0' "$trace"
+	"$CELLA" destroy --force bare
+}
+
 @test "exec into a stopped zone fails and says how to start it" {
 	"$CELLA" create other
 	cella_is 125 exec other -- true
