@@ -67,3 +67,18 @@ racer_stop() {
 	RACER_CHANGES=$((${RACER_CHANGES:-0} + swaps)) # of all racers of the case
 	[ "$swaps" -ge "${1:-1000}" ] || void "only $swaps changes in the window"
 }
+
+# tests/tools/intruder, which is /opt/intruder in the zone: intruder_start ZONE MODE /hits...;
+# intruder_stop ZONE LEAST.
+intruder_start() { in_zone "$1" sh -c "rm -f /hits*; /opt/intruder ${*:2} </dev/null >/dev/null 2>&1 & echo \$! >/tmp/intruder"; }
+# Ends it; the hits. Without anything that it could have attacked nothing is shown.
+intruder_stop() {
+	local n
+	in_zone "$1" sh -c 'kill $(cat /tmp/intruder)'
+	eventually 5 in_zone "$1" test -e /hits.seen
+	n=$(in_zone "$1" cut -d' ' -f2 /hits.seen)
+	echo "intruder in $1: $n looks at something of Cella's"
+	[ "$n" -ge "$2" ] || void "there was only $n times something to attack"
+	in_zone "$1" sort /hits | uniq -c | sed "s/^/$1: /" >"$BATS_TEST_TMPDIR/hits"
+	[ ! -s "$BATS_TEST_TMPDIR/hits" ] || breach "$(<"$BATS_TEST_TMPDIR/hits")"
+}

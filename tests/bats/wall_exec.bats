@@ -42,7 +42,6 @@ exec_is() { # code, zone, arguments: the exit code must be this one
 
 # ---- S01, S02 ----
 
-INTRUDER=$CELLA_BUILD/tests/intruder
 
 # A zone of its own kind in which the intruder is ready. What is executed by `#!/proc/self/exe` finds the
 # host's libraries there, and one more.
@@ -52,7 +51,7 @@ hostile_zone() { # name, --set...
 	fresh_zone "$name" "$@"
 	local upper=$CELLA_ROOT/zones/$name/upper
 	mkdir -p "$upper/opt" "$upper/etc" "$upper/lib64" "$upper/usr/lib/x86_64-linux-gnu"
-	cp "$INTRUDER" "$CELLA_BUILD/tests/intruder_preload.so" "$upper/opt/"
+	cp "$TOOLS/intruder" "$CELLA_BUILD/tests/intruder_preload.so" "$upper/opt/"
 	echo /opt/intruder_preload.so >"$upper/etc/ld.so.preload"
 	printf '#!/proc/self/exe\n' >"$upper/opt/trap"
 	chmod 755 "$upper/opt/trap"
@@ -61,18 +60,6 @@ hostile_zone() { # name, --set...
 		cp -L "$lib" "$upper$lib"
 	done < <(ldd "$CELLA" | grep -o '/[^ ]*')
 	"$CELLA" start -q "$name"
-}
-intruder_start() { in_zone "$1" sh -c "rm -f /hits*; /opt/intruder ${*:2} </dev/null >/dev/null 2>&1 & echo \$! >/tmp/intruder"; }
-# Ends it; the hits. Without anything that it could have attacked nothing is shown.
-intruder_stop() {
-	local n
-	in_zone "$1" sh -c 'kill $(cat /tmp/intruder)'
-	eventually 5 in_zone "$1" test -e /hits.seen
-	n=$(in_zone "$1" cut -d' ' -f2 /hits.seen)
-	echo "intruder in $1: $n looks at something of Cella's"
-	[ "$n" -ge "$2" ] || void "there was only $n times something to attack"
-	in_zone "$1" sort /hits | uniq -c | sed "s/^/$1: /" >"$BATS_TEST_TMPDIR/hits"
-	[ ! -s "$BATS_TEST_TMPDIR/hits" ] || breach "$(<"$BATS_TEST_TMPDIR/hits")"
 }
 programs_state() { (cd "$1" && sha256sum ./* && stat -c '%n %a %u %g %s %Y %Z' ./* && getcap ./*); }
 

@@ -110,6 +110,7 @@ advice_case() {
 @test "S33 control: as a new bridge comes, it does" { control S33r advice_case; }
 # A neighbour could send router advertisements. What a zone makes of interfaces of its own is as it would
 # be anywhere, and as its spec says.
+accept_ra_in() { in_zone "$1" sh -c 'cd /proc/sys/net/ipv6/conf && cat eth0/accept_ra default/accept_ra own0/accept_ra' | xargs; }
 neighbour_case() {
 	local usual got
 	usual=$(unshare -n cat /proc/sys/net/ipv6/conf/default/accept_ra)
@@ -118,9 +119,9 @@ neighbour_case() {
 	"$CELLA" start web own || return 1
 	in_zone web ip link add own0 type bridge
 	in_zone own ip link add own0 type bridge
-	got=$(in_zone web sh -c 'cd /proc/sys/net/ipv6/conf && cat eth0/accept_ra default/accept_ra own0/accept_ra' | xargs)
+	got=$(accept_ra_in web)
 	[ "$got" = "0 $usual $usual" ] || breach "accept_ra of eth0, the default, the zone's own: $got"
-	got=$(in_zone own sh -c 'cd /proc/sys/net/ipv6/conf && cat eth0/accept_ra default/accept_ra own0/accept_ra' | xargs)
+	got=$(accept_ra_in own)
 	[ "$got" = "0 2 2" ] || breach "with a default in the spec: $got"
 	"$CELLA" destroy --force web own
 }

@@ -450,15 +450,15 @@ TEST(cpuset_of_a_new_group)
 		int i = cg_host_index(host, CG_CPUSET);
 		if (i < 0 || host->hier[i].v2)
 			continue;
-		char path[CG_PATH_SIZE], want[256], text[256];
+		int root = host->hier[i].root_fd;
+		char want[256], text[256];
 		struct cg_limits none = CG_LIMITS_UNSET;
 		for (int by_kernel = 1; by_kernel >= 0; by_kernel--) {
 			struct cg c = make("pinless", none);
 			CHECK(path_read_virtual(c.limit_fd[i], "cgroup.clone_children", text,
 				      sizeof text) > 0);
 			CHECK_INT(text[0] - '0', by_kernel);
-			CHECK(path_read_virtual(
-				      host->hier[i].root_fd, "cpuset.cpus", want, sizeof want) > 0);
+			CHECK(path_read_virtual(root, "cpuset.cpus", want, sizeof want) > 0);
 			CHECK(path_read_virtual(c.limit_fd[i], "cpuset.cpus", text, sizeof text) >
 				0);
 			CHECK_STR(text, want);
@@ -467,17 +467,14 @@ TEST(cpuset_of_a_new_group)
 			CHECK_INT(text[0], '0');
 			unmake(&c, "pinless");
 			/* The kernel's part, alone. */
-			int root = host->hier[i].root_fd;
-			(void)snprintf(path, sizeof path, "%s/plain", host->base);
-			CHECK_INT(mkdirat(root, path, 0755), 0);
-			(void)snprintf(path, sizeof path, "%s/plain/cpuset.cpus", host->base);
-			CHECK(path_read_virtual(root, path, text, sizeof text) > 0);
+			autofd int base =
+				openat(root, host->base, O_PATH | O_DIRECTORY | O_CLOEXEC);
+			CHECK_INT(mkdirat(base, "plain", 0755), 0);
+			CHECK(path_read_virtual(base, "plain/cpuset.cpus", text, sizeof text) > 0);
 			CHECK_STR(text, by_kernel ? want : "\n");
-			(void)snprintf(path, sizeof path, "%s/plain", host->base);
-			CHECK_INT(unlinkat(root, path, AT_REMOVEDIR), 0);
-			(void)snprintf(path, sizeof path, "%s/cgroup.clone_children", host->base);
+			CHECK_INT(unlinkat(base, "plain", AT_REMOVEDIR), 0);
 			CHECK_INT(path_write_virtual(
-					  host->hier[i].root_fd, path, by_kernel ? "0" : "1"),
+					  base, "cgroup.clone_children", by_kernel ? "0" : "1"),
 				0);
 		}
 	}
