@@ -133,8 +133,8 @@ static int bridge_sysctl(const struct network *n, const char *key, const char *v
 static int set_bridge_sysctls(const struct network *n, struct err *e)
 {
 	bool has_ipv6 = n->subnet6.ip.family;
-	if (!has_ipv6 && access("/proc/sys/net/ipv6/conf", F_OK) < 0)
-		return 0; /* a host without */
+	if (!has_ipv6 && !sysctl_has_ipv6())
+		return 0;
 	if (bridge_sysctl(n, "disable_ipv6", has_ipv6 || defence_is_off("S33r") ? "0" : "1", e) < 0)
 		return -1;
 	if (!has_ipv6 && defence_is_off("S33r"))

@@ -10,7 +10,6 @@
 #include <linux/veth.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/defence.h"
 #include "base/fd.h"
@@ -19,6 +18,7 @@
 #include "base/str.h"
 #include "netns/link_query.h"
 #include "netns/nl.h"
+#include "netns/sysctl.h"
 
 /* --- the pair ------------------------------------------------------------------------------- */
 
@@ -274,7 +274,7 @@ static int join_bridge(int fd, const struct net_zone_plan *p, unsigned bridge_in
 		p->network->bridge);
 	nl_put_str(&b, IFLA_IFALIAS, link_alias_zone(alias, p->zone_name, p->zone_uuid));
 	nl_put_u32(&b, IFLA_MASTER, bridge_index);
-	if (access("/proc/net/if_inet6", F_OK) == 0) /* else the kernel has no IPv6 */
+	if (sysctl_has_ipv6())
 		put_no_link_local(&b);
 	add_port(&b, p, index);
 	/* Last: nothing of the zone's passes before the port is as it shall be. */
@@ -320,9 +320,9 @@ static int attach(int fd, const struct net_zone_plan *p, struct err *e)
 	if (join_bridge(fd, p, bridge.index, e) == 0 && configure_zone_end(p, e) == 0)
 		return 0;
 
-	struct link_info l;
-	if (link_query_name(fd, p->host_if, &l, NULL) > 0)
-		(void)delete_index(fd, l.index, l.name, NULL);
+	unsigned index = link_query_index_of(fd, p->host_if);
+	if (index)
+		(void)delete_index(fd, index, p->host_if, NULL);
 	return -1;
 }
 

@@ -16,6 +16,7 @@
 #include "netns/network_hash.h"
 #include "netns/network_subnet.h"
 #include "netns/resolv.h"
+#include "netns/sysctl.h"
 
 enum {
 	FILE_MAX = 64 * 1024,
@@ -275,8 +276,8 @@ static int pick_subnet(int host_lock_fd, const struct network_routes *routes, co
 static void pick_subnet6(struct network *n)
 {
 	char digits[11] = {0}, text[ADDR_CIDR_SIZE];
-	if (access("/proc/net/if_inet6", F_OK) < 0)
-		return; /* a kernel without IPv6 */
+	if (!sysctl_has_ipv6())
+		return;
 	random_hex(digits, 10);
 	(void)snprintf(text, sizeof text, "fd%.2s:%.4s:%.4s::/64", digits, digits + 2, digits + 6);
 	(void)addr_parse_cidr(text, &n->subnet6);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/path.h"
@@ -14,6 +15,11 @@ static bool is_value(const char *text, const char *value)
 {
 	size_t len = strlen(value);
 	return strncmp(text, value, len) == 0 && (text[len] == '\n' || text[len] == '\0');
+}
+
+bool sysctl_has_ipv6(void)
+{
+	return access("/proc/net/if_inet6", F_OK) == 0;
 }
 
 int sysctl_want(const char *key, const char *value, struct err *e)

@@ -4,6 +4,8 @@
 #include "base/err.h"
 #include <stdbool.h>
 
+/* False: a kernel without IPv6, or one that was told at boot to do without. */
+bool sysctl_has_ipv6(void);
 /* Write `value` to /proc/sys/net/KEY unless it is there already (so that a read-only /proc/sys with
  * the right value is good enough). -1 + *e with a hint. */
 int sysctl_want(const char *key, const char *value, struct err *e);

@@ -307,7 +307,7 @@ struct table {
 	struct view view;
 	char **names;
 	json_t **made; /* by name; NULL: destroyed meanwhile */
-	size_t n, room;
+	size_t n;
 	atomic_size_t next;
 	json_t *rows;
 	struct err *e;
@@ -320,23 +320,6 @@ struct worker {
 	int r;
 	struct err e;
 };
-
-static int add_name(void *arg, const char *name)
-{
-	struct table *t = arg;
-	if (t->n == t->room) {
-		size_t room = t->room ? t->room * 2 : 64;
-		char **more = realloc(t->names, room * sizeof *more);
-		if (!more)
-			return err_nomem(t->e);
-		t->names = more;
-		t->room = room;
-	}
-	if (!(t->names[t->n] = strdup(name)))
-		return err_nomem(t->e);
-	t->n++;
-	return 0;
-}
 
 static void *make_rows(void *arg)
 {
@@ -389,11 +372,10 @@ static int make_all_rows(struct table *t)
 		started++;
 	make_rows(&w[0]);
 	t->view = w[0].view;
-	int r = w[0].r;
-	if (r < 0 && t->e)
-		*t->e = w[0].e;
-	for (size_t i = 1; i < started; i++) {
-		(void)pthread_join(w[i].thread, NULL);
+	int r = 0;
+	for (size_t i = 0; i < started; i++) {
+		if (i > 0)
+			(void)pthread_join(w[i].thread, NULL);
 		if (r == 0 && (r = w[i].r) < 0 && t->e)
 			*t->e = w[i].e;
 	}
@@ -437,16 +419,14 @@ static int add_all_incomplete(struct table *t)
 int inspect_all(const struct store *s, unsigned want, json_t **ret, struct err *e)
 {
 	struct table t = {.view = {.s = s, .want = want}, .rows = json_array(), .e = e};
-	int r = t.rows ? store_each_zone(s, add_name, &t, e) : err_nomem(e);
+	int r = t.rows ? store_zone_names(s, &t.names, &t.n, e) : err_nomem(e);
 	if (r == 0)
 		r = make_all_rows(&t);
 	if (r == 0)
 		r = add_all_incomplete(&t);
 	if (t.view.has_host)
 		cg_host_done(&t.view.host);
-	for (size_t i = 0; i < t.n; i++)
-		free(t.names[i]);
-	free(t.names);
+	store_zone_names_free(t.names, t.n);
 	free(t.made);
 	if (r < 0) {
 		json_decref(t.rows);

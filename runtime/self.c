@@ -60,10 +60,10 @@ static int make_memfd(void)
 static int seal(int fd)
 {
 	static const int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
-	int r = -1;
-	for (int i = 0; i < SEAL_TRIES && r < 0; i++)
-		if ((r = fcntl(fd, F_ADD_SEALS, seals)) < 0 && errno != EBUSY)
-			break;
+	int r, tries = 0;
+	do
+		r = fcntl(fd, F_ADD_SEALS, seals);
+	while (r < 0 && errno == EBUSY && ++tries < SEAL_TRIES);
 	return r;
 }
 

@@ -259,9 +259,8 @@ static int spawn(struct start *s, struct err *e)
 	int pair[2], home = -1;
 	/* Where IPv6 is a module it is loaded now or not at all: the zone side goes by what it
 	 * finds. */
-	autofd int has_ipv6 =
-		s->plan.eth.present ? socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
-	(void)has_ipv6;
+	if (s->plan.eth.present)
+		(void)close(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(e, errno, "make a socket pair");
 	s->sock = pair[0];

@@ -174,9 +174,9 @@ static int open_sys(struct side *s, struct fault *f)
 
 static const char default_ra_key[] = "net/ipv6/conf/default/accept_ra";
 
-static int open_default_ra(const struct side *s)
+static int open_default_ra(int ipv6_conf_fd)
 {
-	return openat(s->ipv6_conf_fd, "default/accept_ra", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	return openat(ipv6_conf_fd, "default/accept_ra", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 }
 
 /* What the zone's interface has from its first moment: its addresses are ours to give, and any
@@ -193,7 +193,7 @@ static int ignore_advertisements(struct side *s, struct fault *f)
 	s->ipv6_conf_fd = openat(sys_fd, "net/ipv6/conf", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (s->ipv6_conf_fd < 0 && errno == ENOENT)
 		return 0; /* a kernel without IPv6 */
-	autofd int fd = open_default_ra(s);
+	autofd int fd = open_default_ra(s->ipv6_conf_fd);
 	if (fd < 0 || pread(fd, s->default_ra, sizeof s->default_ra - 1, 0) <= 0 ||
 		pwrite(fd, "0", 1, 0) != 1)
 		return fault_set(f, default_ra_key);
@@ -203,10 +203,10 @@ static int ignore_advertisements(struct side *s, struct fault *f)
 /* The interface is there. That it has what it should is looked at, not taken for granted. */
 static int restore_advertisements(struct side *s, struct fault *f)
 {
-	if (s->ipv6_conf_fd < 0)
+	autofd int conf_fd = fd_steal(&s->ipv6_conf_fd);
+	if (conf_fd < 0)
 		return 0;
-	autofd int conf_fd = s->ipv6_conf_fd;
-	autofd int fd = open_default_ra(s);
+	autofd int fd = open_default_ra(conf_fd);
 	const char *value = s->wanted_ra ? s->wanted_ra : s->default_ra;
 	ssize_t len = (ssize_t)strlen(value);
 	if (fd < 0 || pwrite(fd, value, (size_t)len, 0) != len)

@@ -271,8 +271,7 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-int store_each_zone(
-	const struct store *s, int (*each)(void *arg, const char *name), void *arg, struct err *e)
+int store_zone_names(const struct store *s, char ***ret, size_t *ret_n, struct err *e)
 {
 	int fd = openat(s->zones_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
@@ -303,13 +302,34 @@ int store_each_zone(
 		n++;
 	}
 	(void)closedir(d);
+	if (r < 0) {
+		store_zone_names_free(names, n);
+		return r;
+	}
 	if (n)
 		qsort(names, n, sizeof *names, by_name);
-	for (size_t i = 0; i < n; i++) {
-		if (r == 0)
-			r = each(arg, names[i]);
+	*ret = names;
+	*ret_n = n;
+	return 0;
+}
+
+void store_zone_names_free(char **names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
 		free(names[i]);
-	}
 	free(names);
+}
+
+int store_each_zone(
+	const struct store *s, int (*each)(void *arg, const char *name), void *arg, struct err *e)
+{
+	char **names;
+	size_t n;
+	if (store_zone_names(s, &names, &n, e) < 0)
+		return -1;
+	int r = 0;
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = each(arg, names[i]);
+	store_zone_names_free(names, n);
 	return r;
 }

@@ -64,6 +64,9 @@ struct store_name {
 };
 struct store_name store_host_name(const struct store *s, const char *zone);
 
+/* All zone names, sorted; never opens a zone. *ret is for store_zone_names_free(). */
+int store_zone_names(const struct store *s, char ***ret, size_t *ret_n, struct err *e);
+void store_zone_names_free(char **names, size_t n);
 /* Call `each` for every zone name, sorted; stops at the first non-zero result and returns it.
  * Constant memory per name; never opens a zone. */
 int store_each_zone(

@@ -313,14 +313,13 @@ static int create_in(const struct cg_host *h, size_t i, const char *name, const 
 		path_write_virtual(c->limit_fd[i], "devices.deny", "a") < 0)
 		return group_error(hier, path, "restrict the devices of", e);
 	/* Whatever our umask is: users inside the zone may read their group. */
-	int r = needs_inner(hier, owner_uid)
-			? make_group(hier, c->limit_fd[i], "zone", &c->zone_fd[i])
-			: dup_limit(c, i);
+	bool inner = needs_inner(hier, owner_uid);
+	int r = inner ? make_group(hier, c->limit_fd[i], "zone", &c->zone_fd[i]) : dup_limit(c, i);
 	if (r < 0 || fchmod(c->zone_fd[i], 0755) < 0)
 		return group_error(hier, path, "make control group", e);
 	/* v1: groups that a zone makes are empty, as anywhere. An idle one that had all processors
 	 * would keep a limit from being lowered. */
-	if (!hier->v2 && (hier->controllers & CG_CPUSET) && needs_inner(hier, owner_uid))
+	if (!hier->v2 && (hier->controllers & CG_CPUSET) && inner)
 		(void)path_write_virtual(c->zone_fd[i], "cgroup.clone_children", "0");
 	return 0;
 }
